@@ -1,0 +1,252 @@
+"""Contract terms: what an instrument is, never what it is worth."""
+
+from dataclasses import dataclass, fields
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+from itertools import pairwise
+from typing import Any, ClassVar
+from zoneinfo import ZoneInfo
+
+from engine.errors import InputError, InvalidStructure
+from engine.money import USD, Currency
+
+MARKET_ZONE = ZoneInfo("America/New_York")
+
+
+class Right(StrEnum):
+    """Call or put."""
+
+    CALL = "C"
+    PUT = "P"
+
+    @property
+    def sign(self) -> int:
+        """+1 for a call, -1 for a put."""
+        return 1 if self is Right.CALL else -1
+
+
+class Settlement(StrEnum):
+    """How a contract turns into cash: opening auction, closing level, or a protocol's oracle."""
+
+    AM = "AM"
+    PM = "PM"
+    CHAIN = "CHAIN"
+
+
+@dataclass(frozen=True, slots=True)
+class Cash:
+    """A balance of one currency or token."""
+
+    kind: ClassVar[str] = "cash"
+    currency: Currency
+
+    @property
+    def id(self) -> str:
+        return self.currency.code
+
+    @property
+    def unit(self) -> Currency:
+        return self.currency
+
+
+@dataclass(frozen=True, slots=True)
+class VanillaOption:
+    """
+    A European, cash-settled call or put.
+
+    `expiry` is the aware instant at which the settlement level is fixed; `strike` is in units of the
+    underlying's price; one contract pays `multiplier` times the intrinsic value in `currency`.
+    `decimals` says how finely a contract divides: 0 on an exchange, 18 on most protocols.
+    """
+
+    kind: ClassVar[str] = "option"
+    root: str
+    underlying: str
+    expiry: datetime
+    strike: Decimal
+    right: Right
+    multiplier: Decimal
+    settlement: Settlement
+    currency: Currency = USD
+    decimals: int = 0
+
+    def __post_init__(self) -> None:
+        if self.expiry.tzinfo is None:
+            raise InvalidStructure(f"{self.root} expiry {self.expiry} has no time zone")
+        if not self.strike > 0 or not self.multiplier > 0:
+            raise InvalidStructure(f"strike {self.strike} and multiplier {self.multiplier} must be positive")
+
+    @property
+    def expiry_date(self) -> date:
+        """Calendar day of settlement in the market's zone."""
+        return self.expiry.astimezone(MARKET_ZONE).date()
+
+    @property
+    def id(self) -> str:
+        return f"{self.root} {self.expiry_date} {self.right} {self.strike.normalize():f} {self.settlement}"
+
+    @property
+    def unit(self) -> Currency:
+        return Currency(self.id, self.decimals)
+
+
+@dataclass(frozen=True, slots=True)
+class Future:
+    """A listed, cash-settled future; one contract gains `multiplier` per point."""
+
+    kind: ClassVar[str] = "future"
+    root: str
+    underlying: str
+    expiry: datetime
+    multiplier: Decimal
+    currency: Currency = USD
+
+    @property
+    def id(self) -> str:
+        return f"{self.root} {self.expiry.astimezone(MARKET_ZONE).date()}"
+
+    @property
+    def unit(self) -> Currency:
+        return Currency(self.id, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class LendingSupply:
+    """Tokens supplied to a lending market; counted in the token, interest included."""
+
+    kind: ClassVar[str] = "supply"
+    market: str
+    asset: Currency
+
+    @property
+    def currency(self) -> Currency:
+        return self.asset
+
+    @property
+    def id(self) -> str:
+        return f"{self.market} supply {self.asset}"
+
+    @property
+    def unit(self) -> Currency:
+        return Currency(self.id, self.asset.decimals)
+
+
+@dataclass(frozen=True, slots=True)
+class LendingDebt:
+    """Variable-rate debt to a lending market; a position in it is negative, interest included."""
+
+    kind: ClassVar[str] = "debt"
+    market: str
+    asset: Currency
+
+    @property
+    def currency(self) -> Currency:
+        return self.asset
+
+    @property
+    def id(self) -> str:
+        return f"{self.market} debt {self.asset}"
+
+    @property
+    def unit(self) -> Currency:
+        return Currency(self.id, self.asset.decimals)
+
+
+Instrument = Cash | VanillaOption | Future | LendingSupply | LendingDebt
+_KINDS: dict[str, type[Instrument]] = {
+    kind.kind: kind for kind in (Cash, VanillaOption, Future, LendingSupply, LendingDebt)
+}
+
+
+@dataclass(frozen=True, slots=True)
+class IronCondor:
+    """
+    A short call spread and a short put spread that share one root and expiry.
+
+    Strikes are in index points and must rise: put wing < put short < call short < call wing. The
+    structure is quoted per condor, credit positive.
+    """
+
+    put_wing: VanillaOption
+    put_short: VanillaOption
+    call_short: VanillaOption
+    call_wing: VanillaOption
+
+    def __post_init__(self) -> None:
+        strikes = [leg.strike for leg in self.legs]
+        if not all(low < high for low, high in pairwise(strikes)):
+            raise InvalidStructure(f"condor strikes must rise, got {[str(k) for k in strikes]}")
+        if len({(leg.root, leg.expiry, leg.settlement) for leg in self.legs}) != 1:
+            raise InvalidStructure("all four condor legs must share one root, expiry and settlement style")
+        if [leg.right for leg in self.legs] != [Right.PUT, Right.PUT, Right.CALL, Right.CALL]:
+            raise InvalidStructure("a condor is two puts below two calls")
+
+    @property
+    def legs(self) -> tuple[VanillaOption, VanillaOption, VanillaOption, VanillaOption]:
+        """Wing, short, short, wing, by rising strike."""
+        return self.put_wing, self.put_short, self.call_short, self.call_wing
+
+    @property
+    def quantities(self) -> tuple[int, int, int, int]:
+        """Contracts per condor sold, in the order of `legs`."""
+        return 1, -1, -1, 1
+
+    @property
+    def width(self) -> Decimal:
+        """The wider of the two spreads, in points: what bounds the payout."""
+        return max(
+            self.put_short.strike - self.put_wing.strike, self.call_wing.strike - self.call_short.strike
+        )
+
+
+def terms(instrument: Instrument) -> dict[str, Any]:
+    """An instrument as plain JSON values; `from_terms` reads it back."""
+    written: dict[str, Any] = {"kind": instrument.kind}
+    for field in fields(instrument):
+        written[field.name] = _plain(getattr(instrument, field.name))
+    return written
+
+
+def from_terms(written: dict[str, Any]) -> Instrument:
+    """The instrument that `terms` wrote; raises `InputError` on anything else."""
+    try:
+        kind = _KINDS[written["kind"]]
+        values = {key: _typed(key, value) for key, value in written.items() if key != "kind"}
+        return kind(**values)
+    except (KeyError, TypeError, ValueError, ArithmeticError) as broken:
+        raise InputError(
+            f"instrument {written!r} not understood",
+            why=f"{type(broken).__name__}: {broken}",
+            todo="check that the file was written by this version",
+        ) from broken
+
+
+def _plain(value: object) -> Any:
+    match value:
+        case Currency():
+            return {"code": value.code, "decimals": value.decimals}
+        case datetime():
+            return value.isoformat()
+        case Decimal():
+            return format(value, "f")
+        case StrEnum():
+            return value.value
+        case _:
+            return value
+
+
+def _typed(key: str, value: Any) -> Any:
+    match key:
+        case "currency" | "asset":
+            return Currency(value["code"], value["decimals"])
+        case "expiry":
+            return datetime.fromisoformat(value)
+        case "strike" | "multiplier":
+            return Decimal(value)
+        case "right":
+            return Right(value)
+        case "settlement":
+            return Settlement(value)
+        case _:
+            return value

@@ -1,0 +1,216 @@
+"""Everything observed at one instant: quotes as columns, and what is wrong with them."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.instruments import MARKET_ZONE, Settlement
+
+Floats = NDArray[np.float64]
+
+
+class Severity(StrEnum):
+    """`note` informs, `warning` narrows what is used, `refusal` stops the decision."""
+
+    NOTE = "note"
+    WARNING = "warning"
+    REFUSAL = "refusal"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is wrong or unusual in market data, with the strikes it concerns."""
+
+    code: str
+    severity: Severity
+    expiry: date | None
+    strikes: tuple[float, ...]
+    detail: str
+    root: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ExpiryQuotes:
+    """
+    Both sides of every listed strike of one root and expiry.
+
+    All arrays share one axis of strictly rising strikes. Prices are in index points; NaN means no
+    quote was given, 0.0 that the bid is zero. `*_iv` is the vendor's volatility (decimal), NaN where
+    it gave none. `expiry` is the aware instant at which the settlement level is fixed.
+    """
+
+    root: str
+    expiry: datetime
+    settlement: Settlement
+    strikes: Floats
+    call_bid: Floats
+    call_ask: Floats
+    put_bid: Floats
+    put_ask: Floats
+    call_iv: Floats
+    put_iv: Floats
+
+    @property
+    def expiry_date(self) -> date:
+        """Calendar day of settlement in the market's zone."""
+        return self.expiry.astimezone(MARKET_ZONE).date()
+
+    def years(self, asof: datetime) -> float:
+        """Minutes to settlement over 525,600 (Cboe's convention); negative once settled."""
+        return (self.expiry - asof).total_seconds() / 60.0 / 525_600.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OptionChain:
+    """All listed expiries of one underlying, ordered by settlement instant, at one as-of instant."""
+
+    underlying: str
+    asof: datetime
+    spot: float
+    slices: tuple[ExpiryQuotes, ...]
+    source: str
+    stamp: datetime
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DailySeries:
+    """A completed daily history: `days` (datetime64[D], strictly rising) and one value each."""
+
+    name: str
+    days: NDArray[np.datetime64]
+    values: Floats
+    source: str
+
+    def upto(self, day: date) -> "DailySeries":
+        """What was known at the close of `day`."""
+        known = self.days <= np.datetime64(day)
+        return DailySeries(self.name, self.days[known], self.values[known], self.source)
+
+    def on(self, day: date) -> float | None:
+        """The value of that very day, None where there is none."""
+        at = np.searchsorted(self.days, np.datetime64(day))
+        if at < len(self.days) and self.days[at] == np.datetime64(day):
+            return float(self.values[at])
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class RateCurve:
+    """Continuously compounded zero rates by tenor in years; flat beyond the ends."""
+
+    tenors: tuple[float, ...]
+    rates: tuple[float, ...]
+    source: str
+
+    def rate(self, years: float) -> float:
+        """Zero rate to `years`, decimal per year."""
+        return float(np.interp(years, self.tenors, self.rates))
+
+
+@dataclass(frozen=True, slots=True)
+class LendingMarket:
+    """
+    One borrowable asset of one lending market, read at one block.
+
+    Rates are decimals per year (APR, compounded each second). `threshold` is the liquidation
+    threshold of the collateral and `ltv` the most it may be borrowed against; `liquidity` is what
+    can be borrowed now, in tokens. The slope terms describe its two-slope rate model.
+    """
+
+    name: str
+    asset: str
+    borrow_rate: float
+    supply_rate: float
+    threshold: float
+    ltv: float
+    liquidity: float
+    utilisation: float
+    base_rate: float
+    slope1: float
+    slope2: float
+    kink: float
+
+
+@dataclass(frozen=True, slots=True)
+class OptionListing:
+    """A strike listed on an options protocol: `listing` is its id there, prices in quote units per option."""
+
+    venue: str
+    listing: str
+    expiry: datetime
+    strike: float
+    call_iv: float
+    put_iv: float
+
+
+@dataclass(frozen=True, slots=True)
+class OnchainState:
+    """What one chain said at one block. `prices` are in USD per token."""
+
+    chain_id: int
+    block: int
+    block_hash: str
+    at: datetime
+    prices: Mapping[str, float]
+    lending: tuple[LendingMarket, ...]
+    options: tuple[OptionListing, ...]
+    gas_price_wei: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MarketSnapshot:
+    """
+    Everything a decision may look at, observed at one instant.
+
+    `modelled` names every part that was not recorded but generated, so that each output can say so.
+    """
+
+    asof: datetime
+    spx: OptionChain
+    vix: float
+    rates: RateCurve
+    histories: Mapping[str, DailySeries]
+    chain: OnchainState
+    crypto_vol: float
+    crypto_beta: float
+    vix_options: OptionChain | None = None
+    vix_futures: tuple[tuple[datetime, float], ...] = ()
+    modelled: tuple[str, ...] = ()
+    assumptions: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over every number above: two snapshots with one digest decide the same."""
+        digest = hashlib.sha256()
+        _feed(digest, self)
+        return digest.hexdigest()
+
+
+def _feed(digest: "hashlib._Hash", value: object) -> None:
+    match value:
+        case np.ndarray():
+            digest.update(f"{value.dtype.str}{value.shape}".encode())
+            digest.update(np.ascontiguousarray(value).tobytes())
+        case Mapping():
+            for key in sorted(value):
+                digest.update(f"{key}=".encode())
+                _feed(digest, value[key])
+        case tuple():
+            digest.update(f"({len(value)}".encode())
+            for part in value:
+                _feed(digest, part)
+        case _ if hasattr(value, "__slots__") and hasattr(value, "__dataclass_fields__"):
+            digest.update(type(value).__name__.encode())
+            for name in value.__dataclass_fields__:
+                digest.update(f"{name}:".encode())
+                _feed(digest, getattr(value, name))
+        case datetime():
+            digest.update(value.isoformat().encode())
+        case _:
+            digest.update(f"{type(value).__name__}:{value!r};".encode())
