@@ -1,0 +1,132 @@
+"""Settings and policy from TOML files, with errors that name the key, the value and the allowed range."""
+
+import hashlib
+import os
+import re
+import tomllib
+from decimal import Decimal
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from engine.errors import ConfigError, LimitOutOfRange, UnknownKey
+from engine.plan.canonical import canonical_bytes
+from engine.policy.settings import Policy
+
+ENVIRONMENT_PREFIX = "HEDGE__"
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True)
+
+
+class PolicyFile(_Section):
+    """Where the policy is."""
+
+    file: str = "policy.toml"
+
+
+class BrokerSettings(_Section):
+    """Which broker adapter trades the condor book."""
+
+    adapter: str = Field(default="paper", pattern="^paper$")
+
+
+class ChainSettings(_Section):
+    """Which node and chain the sleeve lives on."""
+
+    rpc: str = "http://127.0.0.1:8545"
+    chain_id: int = Field(default=31337, gt=0)
+
+
+class VaultSettings(_Section):
+    """The Safe that holds the sleeve."""
+
+    safe: str = ""
+    threshold: int = Field(default=2, ge=1, le=20)
+
+
+class Settings(_Section):
+    """Where things are (`hedge.toml`); the numbers of the method are the policy's."""
+
+    policy: PolicyFile = PolicyFile()
+    broker: BrokerSettings = BrokerSettings()
+    chain: ChainSettings = ChainSettings()
+    vault: VaultSettings = VaultSettings()
+
+
+def load_settings(path: Path) -> Settings:
+    """`hedge.toml`, overridden by `HEDGE__SECTION__KEY` variables. Raises `ConfigError`."""
+    written = _read(path)
+    for name, value in os.environ.items():
+        if name.startswith(ENVIRONMENT_PREFIX):
+            section, _, key = name.removeprefix(ENVIRONMENT_PREFIX).lower().partition("__")
+            written.setdefault(section, {})[key] = int(value) if value.isdigit() else value
+    return validated(Settings, written, path.name)
+
+
+def load_policy(path: Path | None) -> Policy:
+    """`policy.toml`, or the default policy when no file is named. Raises `ConfigError`."""
+    return Policy() if path is None else validated(Policy, _read(path), path.name)
+
+
+def policy_digest(policy: Policy) -> str:
+    """SHA-256 over every number of the policy, as text."""
+    return hashlib.sha256(canonical_bytes(_texts(policy.model_dump()))).hexdigest()
+
+
+def validated(model: type[Model], written: dict[str, Any], name: str) -> Model:
+    """A model from plain values; the first fault becomes a one-line `ConfigError`."""
+    try:
+        return model.model_validate(written)
+    except ValidationError as refused:
+        fault = refused.errors(include_input=False, include_url=False)[0]
+        key = ".".join(str(part) for part in fault["loc"])
+        if fault["type"] == "extra_forbidden":
+            close = get_close_matches(str(fault["loc"][-1]), _keys(model), n=1)
+            hint = f"did you mean {close[0]!r}?" if close else "remove it"
+            raise UnknownKey(f"{name}: key {key}", why="no such setting", todo=hint) from None
+        if "less_than" in fault["type"] or "greater_than" in fault["type"]:
+            raise LimitOutOfRange(
+                f"{name}: {key} = {_lookup(written, fault['loc'])}",
+                why=re.sub(r"Decimal\('([^']*)'\)", r"\1", str(fault["msg"])),
+                todo="set a value inside the allowed range",
+            ) from None
+        raise ConfigError(f"{name}: {key}", why=str(fault["msg"]), todo="correct the value") from None
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(
+            f"{path.name} not found", why="this folder is not a workspace", todo="run `hedge init` or name the folder"
+        ) from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as broken:
+        raise ConfigError(f"{path.name} cannot be read", why=str(broken), todo="correct the file") from None
+
+
+def _lookup(written: dict[str, Any], location: tuple[int | str, ...]) -> Any:
+    value: Any = written
+    for part in location:
+        value = value.get(part, "?") if isinstance(value, dict) else "?"
+    return value
+
+
+def _keys(model: type[BaseModel]) -> list[str]:
+    names = list(model.model_fields)
+    for field in model.model_fields.values():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            names += list(field.annotation.model_fields)
+    return names
+
+
+def _texts(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _texts(item) for key, item in value.items()}
+    if isinstance(value, Decimal):
+        return format(value.normalize(), "f")
+    return str(value)

@@ -1,0 +1,194 @@
+"""What the DeFi sleeve does: supply, borrow only when it earns its cost, and a put on its ether."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.market import Floats, LendingMarket, OptionListing
+from engine.policy.settings import Policy
+from engine.pricing.black import forward_value
+
+LEVERAGE_KNOTS = ((12.0, 0.0), (16.0, 1.0), (20.0, 1.0), (25.0, 0.0))
+"""Share of the permitted loan by VIX level (X07): full between 16 and 20, none at 12 and 25."""
+
+STABLE_HAIRCUT = 0.01
+"""What a stablecoin is worth less in the joint two-sigma stress (D11)."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoopCase:
+    """
+    What borrowed dollars would do: `extra` more condors that earn `expected` USD over `days` on `margin` USD.
+
+    `expected` is before every financing flow and before every cost that the loan's own rate carries (D14).
+    """
+
+    extra: int
+    margin: float
+    expected: float
+    days: float
+
+    @property
+    def project_return(self) -> float:
+        """Effective annual return on the margin, decimal; 0 where nothing more can be sold."""
+        if not self.extra:
+            return 0.0
+        return float((1.0 + self.expected / self.margin) ** (365.0 / self.days) - 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class LoanDecision:
+    """
+    What one lending market is used for.
+
+    `debt` is in tokens, 0 when refused; `edge_bps` is the project's return less the loan's all-in cost, in
+    basis points a year, negative = shortfall; `health` is the factor after the joint two-sigma stress;
+    `reasons` are the gates that refused it.
+    """
+
+    market: str
+    debt: float
+    project_return: float
+    cost: float
+    edge_bps: float
+    health: float
+    reasons: tuple[str, ...]
+
+    @property
+    def accepted(self) -> bool:
+        return self.debt > 0
+
+
+@dataclass(frozen=True, slots=True)
+class PutDecision:
+    """The protective put of the sleeve: which listing, how many, and the scenario gain it brings in USD."""
+
+    listing: OptionListing
+    quantity: float
+    unit_cost: float
+    covered_loss: float
+
+
+def leverage_multiplier(vix: float) -> float:
+    """
+    Share of the permitted loan that this VIX level allows (X07).
+
+    >>> [leverage_multiplier(level) for level in (10, 14, 18, 22.5, 30)]
+    [0.0, 0.5, 1.0, 0.5, 0.0]
+    """
+    levels, shares = zip(*LEVERAGE_KNOTS, strict=True)
+    return float(np.interp(vix, levels, shares))
+
+
+def stressed_health(
+    collateral: Mapping[str, float],
+    market: LendingMarket,
+    debt_usd: float,
+    prices: Mapping[str, float],
+    eth_low: float,
+) -> float:
+    """
+    Health factor after ether falls by `eth_low` (change of the logarithm) and stables by their haircut.
+
+    Infinite without debt (D17).
+    """
+    if debt_usd <= 0:
+        return float("inf")
+    secured = sum(
+        tokens * prices[token] * (float(np.exp(eth_low)) if token == "WETH" else 1.0 - STABLE_HAIRCUT)
+        for token, tokens in collateral.items()
+    )
+    return secured * market.threshold / debt_usd
+
+
+def loan_decision(
+    market: LendingMarket,
+    case: LoopCase,
+    *,
+    cost: float,
+    collateral: Mapping[str, float],
+    prices: Mapping[str, float],
+    eth_low: float,
+    vix: float,
+    policy: Policy,
+) -> LoanDecision:
+    """
+    Borrow what the extra condors need, if they earn more than it costs and every gate holds (D16).
+
+    Parameters
+    ----------
+    cost : the loan's marginal effective annual rate, all parts included (D14)
+    collateral : tokens that would be supplied, by code
+    eth_low : worst change of ln ether in the two-sigma scenarios
+    """
+    edge_bps = (case.project_return - cost) * 1e4
+    price = prices[market.asset]
+    secured = stressed_health(collateral, market, 1.0, prices, eth_low)
+    wanted = leverage_multiplier(vix) * case.margin / (1.0 - float(policy.loop.ramp_fee))
+    debt_usd = min(wanted, secured / policy.limits.health_factor_min, market.liquidity * price)
+    reasons: list[str] = []
+    if not case.extra:
+        reasons.append("no further condor fits the limits, so borrowed cash would earn nothing")
+    if edge_bps <= 0:
+        reasons.append(
+            f"extra condors earn {case.project_return:.2%} a year, the loan costs {cost:.2%}: "
+            f"short by {-edge_bps:,.0f} bp (D16)"
+        )
+    if market.borrow_rate > float(policy.limits.borrow_rate_max):
+        reasons.append(
+            f"borrow rate {market.borrow_rate:.2%} is above the {policy.limits.borrow_rate_max:.0%} limit (S43)"
+        )
+    if leverage_multiplier(vix) == 0.0:
+        reasons.append(f"VIX {vix:.2f} allows no leverage (X07)")
+    debt = 0.0 if reasons else float(np.floor(debt_usd / price))
+    health = stressed_health(collateral, market, debt * price, prices, eth_low)
+    return LoanDecision(market.name, debt, case.project_return, cost, edge_bps, health, tuple(reasons))
+
+
+def choose_loan(decisions: Sequence[LoanDecision]) -> LoanDecision | None:
+    """The accepted market with the largest edge, None if all refuse."""
+    accepted = [decision for decision in decisions if decision.accepted]
+    return max(accepted, key=lambda decision: decision.edge_bps, default=None)
+
+
+def eth_put(
+    listings: Sequence[OptionListing],
+    *,
+    ether: float,
+    spot: float,
+    years_of: Mapping[str, float],
+    shocks: Floats,
+    reference: int,
+    ratio: float,
+) -> PutDecision | None:
+    """
+    The cheapest listed put that covers `ratio` of the sleeve's ether loss in the reference scenario (D10).
+
+    Parameters
+    ----------
+    ether : tokens of ether exposure in the sleeve
+    spot : USD per ether
+    years_of : years to expiry by listing id
+    shocks : change of ln ether per scenario; `reference` is the one that sizes
+    """
+    shock = float(shocks[reference])
+    loss = ether * spot * (1.0 - float(np.exp(shock)))
+    best: PutDecision | None = None
+    for listing in listings:
+        years = years_of[listing.listing]
+        if loss <= 0 or years <= 0 or not 0.6 * spot <= listing.strike <= spot:
+            continue
+        now = float(forward_value(spot, listing.strike, years, listing.put_iv, sign=-1))
+        then = float(forward_value(spot * np.exp(shock), listing.strike, years, listing.put_iv, sign=-1))
+        if then <= now:
+            continue
+        quantity = min(float(np.ceil(100.0 * ratio * loss / (then - now)) / 100.0), ether)
+        candidate = PutDecision(listing, quantity, now, quantity * (then - now))
+        if best is None or _cost_per_cover(candidate) < _cost_per_cover(best):
+            best = candidate
+    return best
+
+
+def _cost_per_cover(put: PutDecision) -> float:
+    return put.unit_cost * put.quantity / put.covered_loss
