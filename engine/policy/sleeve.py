@@ -48,6 +48,7 @@ class LoanDecision:
     """
 
     market: str
+    asset: str
     debt: float
     project_return: float
     cost: float
@@ -143,7 +144,7 @@ def loan_decision(
         reasons.append(f"VIX {vix:.2f} allows no leverage (X07)")
     debt = 0.0 if reasons else float(np.floor(debt_usd / price))
     health = stressed_health(collateral, market, debt * price, prices, eth_low)
-    return LoanDecision(market.name, debt, case.project_return, cost, edge_bps, health, tuple(reasons))
+    return LoanDecision(market.name, market.asset, debt, case.project_return, cost, edge_bps, health, tuple(reasons))
 
 
 def choose_loan(decisions: Sequence[LoanDecision]) -> LoanDecision | None:

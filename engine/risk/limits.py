@@ -83,7 +83,7 @@ def limit_readings(
     """
     now = Scenarios.now()
     nav = float(book_values(book, view, now)[0])
-    sleeve = float(book_values(book.of(Sleeve.DEFI), view, now)[0])
+    sleeve = float(sum(book_values(book.of(part), view, now)[0] for part in (Sleeve.DEFI, Sleeve.TRANSIT)))
     worst = book_drawdown(book, view, scenarios, limits.capital)
     margin = same_expiry_margin(book)
     cash = book.held(Cash(USD), sleeve=Sleeve.CONDOR).to_float()

@@ -1,0 +1,137 @@
+"""The whole job on one page: observe, decide, plan, check. What follows has effects and lives in `plan.saga`."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from engine.errors import LimitBreached
+from engine.ledger.wacc import marginal_cost
+from engine.market import Floats, LendingMarket, MarketSnapshot
+from engine.orders import CheckedPlan, Order, Plan, StateMark, VaultBatch
+from engine.plan.canonical import sealed
+from engine.policy.settings import Policy
+from engine.policy.target import Target, target
+from engine.positions import Book
+from engine.risk.check import Readings, check
+from engine.risk.limits import LimitReading, limit_readings
+from engine.risk.physical import physical_returns
+from engine.risk.valuation import PricingView
+from engine.risk.view import pricing_view
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Decision:
+    """Everything the engine would do now, and what it saw. `readings` are the limits of the book as it stands."""
+
+    snapshot: MarketSnapshot
+    view: PricingView
+    book: Book
+    policy: Policy
+    target: Target
+    readings: tuple[LimitReading, ...]
+
+
+def decide(
+    snapshot: MarketSnapshot, book: Book, policy: Policy, *, fee_per_contract: float, borrowed_cash: float = 0.0
+) -> Decision:
+    """
+    What to do now, and why. Pure: the same inputs give the same decision.
+
+    Parameters
+    ----------
+    fee_per_contract : broker's fees for one index option, USD
+    borrowed_cash : USD at the broker that a loan brought and that may serve as margin (S46)
+    """
+    view = pricing_view(snapshot)
+
+    def returns(days: float, atm_vol: float) -> Floats:
+        return physical_returns(snapshot, days=days, atm_vol=atm_vol, shrink=policy.core.expectation_vrp_shrink)
+
+    def cost(market: LendingMarket, debt: float) -> float:
+        return loan_cost(market, debt, policy)
+
+    aim = target(
+        snapshot,
+        view,
+        book,
+        policy,
+        returns=returns,
+        marginal_cost=cost,
+        fee_per_contract=fee_per_contract,
+        borrowed_cash=borrowed_cash,
+    )
+    decision = Decision(snapshot, view, book, policy, aim, ())
+    return Decision(snapshot, view, book, policy, aim, readings_for(decision)(book, 0.0))
+
+
+def loan_cost(market: LendingMarket, debt_usd: float, policy: Policy) -> float:
+    """All-in effective annual rate of the next `debt_usd` from this market (D14, D16)."""
+    return marginal_cost(
+        rate=market.borrow_rate,
+        debt=max(debt_usd, 1.0),
+        collateral=max(debt_usd, 1.0) / market.ltv,
+        years=policy.loop.horizon_days / 365.0,
+        gas=float(policy.loop.gas_usd),
+        ramp=2.0 * float(policy.loop.ramp_fee),
+        protocol_loss=float(policy.loop.protocol_loss),
+    )
+
+
+def readings_for(decision: Decision) -> Readings:
+    """A function from any book to the readings of every hard limit, on this decision's market."""
+    thresholds = {market.name: market.threshold for market in decision.snapshot.chain.lending}
+
+    def readings(book: Book, outer: float) -> tuple[LimitReading, ...]:
+        return limit_readings(
+            book,
+            decision.view,
+            decision.target.scenarios,
+            decision.target.limits,
+            thresholds=thresholds,
+            session_new_outer=outer,
+            high_vol=decision.target.high_vol,
+        )
+
+    return readings
+
+
+def stem(snapshot: MarketSnapshot, policy_digest: str, state: StateMark) -> str:
+    """What makes the order ids of a plan unique to the state it was made from."""
+    parts = f"{snapshot.digest}{policy_digest}{state.journal_hash}{state.safe_nonce}"
+    return hashlib.sha256(parts.encode()).hexdigest()[:10]
+
+
+def seal(
+    decision: Decision,
+    orders: Sequence[Order],
+    batches: Sequence[VaultBatch],
+    *,
+    state: StateMark,
+    policy_digest: str,
+    deadline: datetime | None = None,
+) -> Plan:
+    """The plan over these orders, with its digest and deadline."""
+    ends = deadline or decision.snapshot.asof + timedelta(hours=decision.policy.costs.plan_ttl_hours)
+    return sealed(
+        Plan(
+            asof=decision.snapshot.asof,
+            deadline=ends,
+            snapshot_digest=decision.snapshot.digest,
+            policy_digest=policy_digest,
+            state=state,
+            orders=tuple(orders),
+            batches=tuple(batches),
+            notes=(*decision.snapshot.modelled, *decision.target.reasons),
+            digest="",
+        )
+    )
+
+
+def checked(plan: Plan, decision: Decision) -> CheckedPlan:
+    """The plan, if every state it can leave the book in keeps every limit; else `LimitBreached` with all of them."""
+    outcome = check(plan, decision.book, readings_for(decision))
+    if isinstance(outcome, CheckedPlan):
+        return outcome
+    raise LimitBreached(outcome)
+

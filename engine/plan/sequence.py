@@ -1,0 +1,168 @@
+"""From a target to ordered orders: the hedge before what it protects, the broker before the vault."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from decimal import ROUND_DOWN, ROUND_UP, Decimal
+
+from engine.instruments import Cash, LendingDebt, LendingSupply, VanillaOption
+from engine.money import USD, Currency, Money
+from engine.orders import Order, OrderId, OrderLeg
+from engine.policy.allocate import Package
+from engine.policy.target import Target
+from engine.positions import Sleeve
+
+_CONTRACT = Decimal("0.01")
+
+
+@dataclass(frozen=True, slots=True)
+class Venues:
+    """Names the orders carry, and the tokens of the chain by code."""
+
+    broker: str
+    options: str
+    swap: str
+    ramp: str
+    tokens: Mapping[str, Currency]
+    option_quote: str
+
+
+def broker_orders(package: Package | None, venues: Venues, stem: str) -> list[Order]:
+    """
+    The tail hedge, then the condors, each at the far side of the market it was decided on.
+
+    `stem` makes the ids unique to the state the plan was made from.
+    """
+    if package is None:
+        return []
+    orders = []
+    if package.hedge is not None and package.hedges:
+        hedge, lots = package.hedge, package.hedges
+        orders.append(
+            Order(
+                id=OrderId(f"{stem}-hedge"),
+                venue=venues.broker,
+                sleeve=Sleeve.CONDOR,
+                role="hedge",
+                legs=(OrderLeg(hedge.option, Decimal(lots)),),
+                limit=_cash(-hedge.ask, lots, hedge.option),
+                arrival=_cash(-hedge.mid, lots, hedge.option),
+                step=f"buy {lots} {hedge.option.id}",
+            )
+        )
+    offer, count = package.offer, package.condors
+    strikes = "/".join(f"{leg.strike.normalize():f}" for leg in offer.condor.legs)
+    first = offer.condor.put_short
+    orders.append(
+        Order(
+            id=OrderId(f"{stem}-core"),
+            venue=venues.broker,
+            sleeve=Sleeve.CONDOR,
+            role="core",
+            legs=tuple(
+                OrderLeg(leg, Decimal(quantity * count))
+                for leg, quantity in zip(offer.condor.legs, offer.condor.quantities, strict=True)
+            ),
+            limit=_cash(offer.credit, count, first),
+            arrival=_cash(offer.mid_credit, count, first),
+            step=f"sell {count} condors {first.root} {first.expiry_date} {strikes}",
+        )
+    )
+    return orders
+
+
+def vault_orders(target: Target, option: VanillaOption | None, venues: Venues, stem: str) -> list[Order]:
+    """
+    What the vault does in one batch: fund and buy the put, supply, borrow, send the coins to the ramp.
+
+    Prices are the decision's estimates; `priced` replaces them by the venues' own quotes.
+    """
+    orders: list[Order] = []
+    if target.put is not None and option is not None:
+        quote = venues.tokens[venues.option_quote]
+        quantity = Decimal(str(target.put.quantity)).quantize(_CONTRACT)
+        cost = Money.rounded(-float(quantity) * target.put.unit_cost, quote)
+        if venues.option_quote != "USDC":
+            orders.append(_swap(-cost, venues, stem))
+        orders.append(
+            _vault(
+                stem,
+                "put",
+                "hedge",
+                venues.options,
+                OrderLeg(option, quantity),
+                cost,
+                f"buy {quantity} {option.id}",
+            )
+        )
+    if target.loan is not None:
+        for code, tokens in sorted(target.supplies.items()):
+            currency = venues.tokens[code]
+            exact = _down(tokens, currency)
+            if exact <= 0:
+                continue
+            supply = LendingSupply(target.loan.market, currency)
+            orders.append(
+                _vault(
+                    stem,
+                    f"supply-{code}",
+                    "lending",
+                    target.loan.market,
+                    OrderLeg(supply, exact),
+                    Money.of(-exact, currency),
+                    f"supply {exact.normalize():f} {code} to {target.loan.market}",
+                )
+            )
+        debt = target.loan.debt
+        currency = venues.tokens[target.loan.asset]
+        exact = _down(debt, currency)
+        orders.append(
+            _vault(
+                stem,
+                "borrow",
+                "lending",
+                target.loan.market,
+                OrderLeg(LendingDebt(target.loan.market, currency), -exact),
+                Money.of(exact, currency),
+                f"borrow {exact.normalize():f} {currency} from {target.loan.market}",
+            )
+        )
+        orders.append(
+            _vault(
+                stem,
+                "ramp",
+                "ramp",
+                venues.ramp,
+                OrderLeg(Cash(currency), exact),
+                Money.of(-exact, currency),
+                f"send {exact.normalize():f} {currency} to the off-ramp",
+            )
+        )
+    return orders
+
+
+def bounded(order: Order, quoted: Money, slippage: Decimal) -> Order:
+    """The order at the venue's quote, limited to that and `slippage` of it on top."""
+    worst = Money.rounded(quoted.amount * (1 + slippage), quoted.currency, ROUND_UP)
+    return replace(order, limit=worst, arrival=quoted)
+
+
+def _swap(needed: Money, venues: Venues, stem: str) -> Order:
+    source = venues.tokens["USDC"]
+    bought = OrderLeg(Cash(needed.currency), needed.amount)
+    paid = Money.rounded(-needed.to_float(), source)
+    step = f"swap USDC for {needed.amount.normalize():f} {needed.currency}"
+    return _vault(stem, "swap", "swap", venues.swap, bought, paid, step)
+
+
+def _vault(stem: str, name: str, role: str, venue: str, leg: OrderLeg, cash: Money, step: str) -> Order:
+    return Order(OrderId(f"{stem}-{name}"), venue, Sleeve.DEFI, role, (leg,), cash, cash, step)
+
+
+def _cash(points: float, lots: int, option: VanillaOption) -> Money:
+    exact = Decimal(str(round(points, 4))) * option.multiplier * lots
+    return Money.of(exact.quantize(Decimal("0.01")), USD)
+
+
+def _down(tokens: float, currency: Currency) -> Decimal:
+    places = Decimal(1).scaleb(-min(currency.decimals, 6))
+    return Decimal(repr(tokens)).quantize(places, rounding=ROUND_DOWN)
