@@ -11,11 +11,11 @@ from engine.market import Floats, LendingMarket, MarketSnapshot
 from engine.orders import CheckedPlan, Order, Plan, StateMark, VaultBatch
 from engine.plan.canonical import sealed
 from engine.policy.settings import Policy
-from engine.policy.target import Target, target
+from engine.policy.target import Frame, Target, frame, target
 from engine.positions import Book
 from engine.risk.check import Readings, check
 from engine.risk.limits import LimitReading, limit_readings
-from engine.risk.physical import physical_returns
+from engine.risk.physical import physical_returns, variance_premium
 from engine.risk.valuation import PricingView
 from engine.risk.view import pricing_view
 
@@ -28,6 +28,7 @@ class Decision:
     view: PricingView
     book: Book
     policy: Policy
+    frame: Frame
     target: Target
     readings: tuple[LimitReading, ...]
 
@@ -44,9 +45,14 @@ def decide(
     borrowed_cash : USD at the broker that a loan brought and that may serve as margin (S46)
     """
     view = pricing_view(snapshot)
+    measure = frame(snapshot, view, book, policy)
+    closes, day = snapshot.histories["SPX"], snapshot.asof.date()
+    premium = variance_premium(closes, snapshot.histories["VIX"], day, shrink=policy.core.expectation_vrp_shrink)
 
     def returns(days: float, atm_vol: float) -> Floats:
-        return physical_returns(snapshot, days=days, atm_vol=atm_vol, shrink=policy.core.expectation_vrp_shrink)
+        sessions = max(round(days * 252.0 / 365.0), 1)
+        sampled = physical_returns(closes, day, sessions=sessions, years=days / 365.0, implied_vol=atm_vol, vrp=premium)
+        return sampled.log_returns
 
     def cost(market: LendingMarket, debt: float) -> float:
         return loan_cost(market, debt, policy)
@@ -56,13 +62,13 @@ def decide(
         view,
         book,
         policy,
+        measure,
         returns=returns,
         marginal_cost=cost,
         fee_per_contract=fee_per_contract,
         borrowed_cash=borrowed_cash,
     )
-    decision = Decision(snapshot, view, book, policy, aim, ())
-    return Decision(snapshot, view, book, policy, aim, readings_for(decision)(book, 0.0))
+    return Decision(snapshot, view, book, policy, measure, aim, limits_of(snapshot, view, measure)(book, 0.0))
 
 
 def loan_cost(market: LendingMarket, debt_usd: float, policy: Policy) -> float:
@@ -78,19 +84,19 @@ def loan_cost(market: LendingMarket, debt_usd: float, policy: Policy) -> float:
     )
 
 
-def readings_for(decision: Decision) -> Readings:
-    """A function from any book to the readings of every hard limit, on this decision's market."""
-    thresholds = {market.name: market.threshold for market in decision.snapshot.chain.lending}
+def limits_of(snapshot: MarketSnapshot, view: PricingView, measure: Frame) -> Readings:
+    """A function from any book to the readings of every hard limit, on this market."""
+    thresholds = {market.name: market.threshold for market in snapshot.chain.lending}
 
     def readings(book: Book, outer: float) -> tuple[LimitReading, ...]:
         return limit_readings(
             book,
-            decision.view,
-            decision.target.scenarios,
-            decision.target.limits,
+            view,
+            measure.scenarios,
+            measure.limits,
             thresholds=thresholds,
             session_new_outer=outer,
-            high_vol=decision.target.high_vol,
+            high_vol=measure.high_vol,
         )
 
     return readings
@@ -128,10 +134,19 @@ def seal(
     )
 
 
-def checked(plan: Plan, decision: Decision) -> CheckedPlan:
-    """The plan, if every state it can leave the book in keeps every limit; else `LimitBreached` with all of them."""
-    outcome = check(plan, decision.book, readings_for(decision))
+def checked(plan: Plan, snapshot: MarketSnapshot, book: Book, policy: Policy) -> CheckedPlan:
+    """
+    The plan, if every state it can leave the book in keeps every limit on this market.
+
+    Raises `LimitBreached` with all breaches. Whoever plans, signs or applies judges it on their own snapshot.
+    """
+    view = pricing_view(snapshot)
+    outcome = check(plan, book, limits_of(snapshot, view, frame(snapshot, view, book, policy)))
     if isinstance(outcome, CheckedPlan):
         return outcome
     raise LimitBreached(outcome)
 
+
+def unchecked(plan: Plan) -> CheckedPlan:
+    """A plan whose execution began after it was checked: it is continued, not judged again half way."""
+    return CheckedPlan(plan, {})

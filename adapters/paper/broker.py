@@ -44,6 +44,11 @@ class PaperBroker:
                     f"paper broker's book {path.name} cannot be read", why=str(broken), todo="restore it from a backup"
                 ) from broken
 
+    @property
+    def fee_per_contract(self) -> float:
+        """All fees for one index option contract, USD: what a decision expects to pay."""
+        return float(sum((self._fees.commission, self._fees.exchange_spx, self._fees.regulatory, self._fees.clearing)))
+
     def deposit(self, money: Money) -> None:
         """Pay money in (+) or out (-) of the account."""
         self._state["cash"] += money.units

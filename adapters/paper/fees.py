@@ -39,7 +39,3 @@ class FeeTable:
             for part, rate in self.per_contract(option).items():
                 parts[part] = parts.get(part, Decimal(0)) + rate * abs(quantity)
         return {part: Money.rounded(total, USD, ROUND_HALF_UP) for part, total in parts.items()}
-
-    def total_per_contract(self, option: VanillaOption) -> float:
-        """All parts together, USD."""
-        return float(sum(self.per_contract(option).values()))

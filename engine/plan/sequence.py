@@ -141,9 +141,9 @@ def vault_orders(target: Target, option: VanillaOption | None, venues: Venues, s
 
 
 def bounded(order: Order, quoted: Money, slippage: Decimal) -> Order:
-    """The order at the venue's quote, limited to that and `slippage` of it on top."""
+    """The order limited to the venue's quote and `slippage` of it on top; its arrival mid stays."""
     worst = Money.rounded(quoted.amount * (1 + slippage), quoted.currency, ROUND_UP)
-    return replace(order, limit=worst, arrival=quoted)
+    return replace(order, limit=worst)
 
 
 def _swap(needed: Money, venues: Venues, stem: str) -> Order:

@@ -28,10 +28,23 @@ _MOST_EXPIRIES = 3
 """Expiries nearest to the target tenor that compete."""
 
 Returns = Callable[[float, float], Floats]
-"""Sampled real-world log returns of the index, given days and the at-the-money volatility to them (D33)."""
+"""Sampled real-world ln(S_T / F), given days and the at-the-money volatility to them (D33)."""
 
 MarginalCost = Callable[[LendingMarket, float], float]
 """All-in effective annual rate of borrowing so many USD from a market (D14)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """
+    What any book is measured in on one snapshot: committed capital, the two-sigma scenarios, the limits.
+
+    `high_vol` is the regime in which the session cap binds (D12).
+    """
+
+    scenarios: Scenarios
+    limits: LimitSet
+    high_vol: bool
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,9 +63,6 @@ class Target:
     loan: LoanDecision | None
     supplies: Mapping[str, float]
     put: PutDecision | None
-    scenarios: Scenarios
-    limits: LimitSet
-    high_vol: bool
     reasons: tuple[str, ...]
 
 
@@ -70,11 +80,32 @@ def limit_set(policy: Policy, capital: float) -> LimitSet:
     )
 
 
+def frame(snapshot: MarketSnapshot, view: PricingView, book: Book, policy: Policy) -> Frame:
+    """
+    Limits and scenarios for this book and whatever may be added to it now.
+
+    Committed capital is the lesser of net asset value and the policy's risk capital, fixed before the trade;
+    scenarios to expiry run to the first settlement of the book, but no nearer than the first tradable one.
+    """
+    nav = float(book_values(book, view, Scenarios.now())[0])
+    nearest = min((quotes.expiry for quotes, _ in _tradable_slices(snapshot, view, policy)), default=None)
+    default = nearest or snapshot.spx.slices[-1].expiry
+    held = first_expiry(Book(tuple(p for p in book if p.sleeve is Sleeve.CONDOR)), default)
+    scenarios = two_sd_scenarios(
+        view,
+        next_expiry=held,
+        crypto_beta=snapshot.crypto_beta,
+        crypto_idiosyncratic_vol=_idiosyncratic(snapshot, view),
+    )
+    return Frame(scenarios, limit_set(policy, min(nav, float(policy.book.risk_capital))), snapshot.vix >= HIGH_VOL)
+
+
 def target(
     snapshot: MarketSnapshot,
     view: PricingView,
     book: Book,
     policy: Policy,
+    measure: Frame,
     *,
     returns: Returns,
     marginal_cost: MarginalCost,
@@ -88,30 +119,24 @@ def target(
     ----------
     borrowed_cash : USD of the broker's cash that a loan brought, margin beyond the own-funded budget (S46)
     """
-    nav = float(book_values(book, view, Scenarios.now())[0])
-    capital = min(nav, float(policy.book.risk_capital))
-    limits = limit_set(policy, capital)
+    scenarios, limits = measure.scenarios, measure.limits
     slices = _tradable_slices(snapshot, view, policy)
     offers = [offer for quotes, smile in slices for offer in condor_offers(quotes, smile, policy.core)]
-    expiry = first_expiry(book, max((q.expiry for q, _ in slices), default=snapshot.spx.slices[-1].expiry))
-    scenarios = two_sd_scenarios(
-        view,
-        next_expiry=max(expiry, min((q.expiry for q, _ in slices), default=expiry)),
-        crypto_beta=snapshot.crypto_beta,
-        crypto_idiosyncratic_vol=_idiosyncratic(snapshot, view),
-    )
     put = _sleeve_put(snapshot, view, book, scenarios, policy)
     capacity = Capacity(
-        capital=capital,
+        capital=limits.capital,
         margin=max(limits.own_margin + borrowed_cash - same_expiry_margin(book), 0.0),
         cash=book.held(Cash(USD), sleeve=Sleeve.CONDOR).to_float(),
         defined_risk=limits.defined_risk,
         carried_loss=book_values(book, view, Scenarios.now())[0] - book_values(book, view, scenarios),
-        high_vol=snapshot.vix >= HIGH_VOL,
+        high_vol=measure.high_vol,
         fee_per_contract=fee_per_contract,
     )
     hedges = _hedges(snapshot, view, policy)
-    samples = {offer.days: returns(offer.days, smile.atm_vol) for offer, smile in _with_smile(offers, view)}
+    samples = {
+        offer.days: returns(offer.days, smile.atm_vol) + np.log(smile.forward / view.spot)
+        for offer, smile in {offer.days: (offer, smile) for offer, smile in _with_smile(offers, view)}.values()
+    }
     core = best_package(offers, hedges, view, scenarios, samples, policy, capacity)
     case = _loop_case(core, hedges, view, scenarios, samples, policy, capacity)
     supplies = {code: tokens for code, tokens in _idle(book).items() if tokens > 0}
@@ -142,9 +167,6 @@ def target(
         loan=loan,
         supplies=supplies if loan else {},
         put=put,
-        scenarios=scenarios,
-        limits=limits,
-        high_vol=capacity.high_vol,
         reasons=_reasons(core, offers, has_debt=has_debt),
     )
 

@@ -1,0 +1,258 @@
+"""
+Calls, results and events as bytes, from an ABI alone: no node, no web3.
+
+Structs come back as dicts by field name, and so do several named outputs; one output comes back
+bare. Addresses come back checksummed, `bytesN` as `bytes`. When encoding, a struct may be given as a
+dict or as a tuple in the ABI's order.
+
+>>> erc20 = [{"type": "function", "name": "transfer", "outputs": [{"type": "bool", "name": ""}],
+...           "inputs": [{"type": "address", "name": "to"}, {"type": "uint256", "name": "amount"}]}]
+>>> token = Contract(Address("0x" + "11" * 20), erc20)
+>>> token.encode("transfer", "0x" + "22" * 20, 5).hex()[:8]
+'a9059cbb'
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from eth_abi.abi import decode as abi_decode
+from eth_abi.abi import encode as abi_encode
+from eth_abi.exceptions import DecodingError, EncodingError
+from eth_utils.address import to_checksum_address
+from eth_utils.crypto import keccak
+
+from engine.errors import InputError, VenueUnavailable
+from engine.orders import Address
+
+if TYPE_CHECKING:
+    from adapters.evm.chain import BlockTag, Chain
+
+AbiEntry = dict[str, Any]
+Abi = list[AbiEntry]
+RawLog = Mapping[str, Any]
+"""A log object exactly as JSON-RPC gives it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One decoded log, with what identifies it: `log_index` is its place in the block."""
+
+    name: str
+    address: Address
+    arguments: Mapping[str, Any]
+    transaction_hash: str
+    block: int
+    log_index: int
+
+    def __getitem__(self, argument: str) -> Any:
+        return self.arguments[argument]
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A read not yet made; `Chain.read_many` makes several at one block."""
+
+    to: Address
+    data: bytes
+    entry: AbiEntry
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """
+    A contract at an address, as its ABI describes it.
+
+    An overloaded function is named by its full signature, e.g. ``multicall(uint256,bytes[])``.
+    """
+
+    address: Address
+    abi: Abi = field(repr=False, compare=False)
+
+    def encode(self, name: str, *arguments: object) -> bytes:
+        """Calldata of `name(*arguments)`, selector first."""
+        return encode_call(self._function(name), arguments)
+
+    def decode(self, name: str, returned: bytes) -> Any:
+        """What `name` returned, decoded."""
+        return decode_result(self._function(name), returned)
+
+    def decode_call(self, data: bytes) -> tuple[str, dict[str, Any]]:
+        """Name and arguments of a call to this contract. Raises `InputError` for an unknown selector."""
+        for entry in self.abi:
+            if entry["type"] == "function" and selector(entry) == data[:4]:
+                values = abi_decode([type_string(part) for part in entry["inputs"]], data[4:])
+                return entry["name"], _named(entry["inputs"], values)
+        raise InputError(
+            f"call 0x{data[:4].hex()} not understood",
+            why=f"the ABI of {self.address} has no such function",
+            todo="refuse it, or add the function to the contract's ABI",
+        )
+
+    def query(self, name: str, *arguments: object) -> Query:
+        """A read to be made later, together with others."""
+        entry = self._function(name)
+        return Query(self.address, encode_call(entry, arguments), entry)
+
+    def read(self, chain: "Chain", name: str, *arguments: object, block: "BlockTag" = "latest") -> Any:
+        """`name(*arguments)` as `block` answers it. Raises `Reverted` or `VenueUnavailable`."""
+        query = self.query(name, *arguments)
+        return decode_result(query.entry, chain.call(query.to, query.data, block=block))
+
+    def events(self, name: str, logs: Iterable[RawLog]) -> list[Event]:
+        """Every `name` event this very contract emitted among `logs`, in order."""
+        entry = self._entry("event", name)
+        topic, mine = "0x" + event_topic(entry).hex(), self.address.lower()
+        return [
+            decode_log(entry, log)
+            for log in logs
+            if log["topics"] and log["topics"][0] == topic and log["address"].lower() == mine
+        ]
+
+    def topic(self, name: str) -> str:
+        """The first topic of event `name`, for log filters."""
+        return "0x" + event_topic(self._entry("event", name)).hex()
+
+    def at(self, address: str) -> "Contract":
+        """The same interface at another address."""
+        return Contract(Address(to_checksum_address(address)), self.abi)
+
+    def _function(self, name: str) -> AbiEntry:
+        return self._entry("function", name)
+
+    def _entry(self, kind: str, name: str) -> AbiEntry:
+        found = [
+            entry
+            for entry in self.abi
+            if entry["type"] == kind and name in (entry["name"], signature(entry) if "(" in name else None)
+        ]
+        if len(found) != 1:
+            raise InputError(
+                f"{kind} {name} not understood",
+                why=f"the ABI has {len(found)} of that name",
+                todo="name it by its full signature" if found else "add it to the contract's ABI",
+            )
+        return found[0]
+
+
+def encode_call(entry: AbiEntry, arguments: Sequence[object]) -> bytes:
+    """Calldata of one function entry, selector first. Raises `InputError` if the arguments do not fit."""
+    inputs = entry["inputs"]
+    try:
+        values = [_plain(part, value) for part, value in zip(inputs, arguments, strict=True)]
+        return selector(entry) + abi_encode([type_string(part) for part in inputs], values)
+    except (EncodingError, ValueError, TypeError, KeyError, OverflowError) as error:
+        raise InputError(
+            f"arguments of {entry['name']} refused", why=str(error), todo=f"pass {signature(entry)}"
+        ) from error
+
+
+def encode_constructor(abi: Abi, arguments: Sequence[object]) -> bytes:
+    """Constructor arguments, to be appended to the creation code."""
+    none: AbiEntry = {"inputs": []}
+    entry = next((entry for entry in abi if entry["type"] == "constructor"), none)
+    values = [_plain(part, value) for part, value in zip(entry["inputs"], arguments, strict=True)]
+    return abi_encode([type_string(part) for part in entry["inputs"]], values)
+
+
+def decode_result(entry: AbiEntry, returned: bytes) -> Any:
+    """One output bare, several as a dict if all are named, else as a tuple; None if there is none."""
+    outputs = entry["outputs"]
+    if not outputs:
+        return None
+    try:
+        values = abi_decode([type_string(part) for part in outputs], returned)
+    except (DecodingError, OverflowError) as error:
+        raise VenueUnavailable(
+            f"the answer of {entry['name']} is not readable",
+            why=str(error) if returned else "nothing was returned: there is no such contract at that address",
+            todo="check the address and the chain",
+        ) from error
+    if len(outputs) == 1:
+        return _readable(outputs[0], values[0])
+    if all(part["name"] for part in outputs):
+        return _named(outputs, values)
+    return tuple(_readable(part, value) for part, value in zip(outputs, values, strict=True))
+
+
+def decode_log(entry: AbiEntry, log: RawLog) -> Event:
+    """A raw log as the event `entry` describes; indexed dynamic values stay their 32-byte hash."""
+    indexed = [part for part in entry["inputs"] if part["indexed"]]
+    plain = [part for part in entry["inputs"] if not part["indexed"]]
+    values = dict(zip((p["name"] for p in plain), _decoded(plain, _octets(log["data"])), strict=True))
+    for part, topic in zip(indexed, log["topics"][1:], strict=True):
+        dynamic = part["type"] in {"string", "bytes"} or part["type"].endswith("]")
+        kind = {"type": "bytes32", "name": part["name"]} if dynamic else part
+        values[part["name"]] = _decoded([kind], _octets(topic))[0]
+    return Event(
+        entry["name"],
+        Address(to_checksum_address(log["address"])),
+        {part["name"]: values[part["name"]] for part in entry["inputs"]},
+        log["transactionHash"],
+        int(log["blockNumber"], 16),
+        int(log["logIndex"], 16),
+    )
+
+
+def signature(entry: AbiEntry) -> str:
+    """Canonical signature, e.g. ``transfer(address,uint256)``."""
+    return f"{entry['name']}({','.join(type_string(part) for part in entry['inputs'])})"
+
+
+def selector(entry: AbiEntry) -> bytes:
+    """First four bytes of the signature's hash."""
+    return _hash(signature(entry))[:4]
+
+
+def event_topic(entry: AbiEntry) -> bytes:
+    """Hash of the event's signature."""
+    return _hash(signature(entry))
+
+
+def type_string(part: Mapping[str, Any]) -> str:
+    """Canonical ABI type; a struct is written as its tuple."""
+    kind: str = part["type"]
+    if not kind.startswith("tuple"):
+        return kind
+    return f"({','.join(type_string(inner) for inner in part['components'])}){kind[5:]}"
+
+
+@lru_cache(maxsize=4096)
+def _hash(text: str) -> bytes:
+    return bytes(keccak(text=text))
+
+
+def _octets(text: str) -> bytes:
+    return bytes.fromhex(text.removeprefix("0x"))
+
+
+def _decoded(parts: Sequence[Mapping[str, Any]], data: bytes) -> list[Any]:
+    values = abi_decode([type_string(part) for part in parts], data)
+    return [_readable(part, value) for part, value in zip(parts, values, strict=True)]
+
+
+def _named(parts: Sequence[Mapping[str, Any]], values: Sequence[Any]) -> dict[str, Any]:
+    return {part["name"]: _readable(part, value) for part, value in zip(parts, values, strict=True)}
+
+
+def _readable(part: Mapping[str, Any], value: Any) -> Any:
+    kind: str = part["type"]
+    if kind.endswith("]"):
+        inner = {**part, "type": kind[: kind.rindex("[")]}
+        return [_readable(inner, each) for each in value]
+    if kind == "tuple":
+        return _named(part["components"], value)
+    return Address(to_checksum_address(value)) if kind == "address" else value
+
+
+def _plain(part: Mapping[str, Any], value: Any) -> Any:
+    kind: str = part["type"]
+    if kind.endswith("]"):
+        inner = {**part, "type": kind[: kind.rindex("[")]}
+        return [_plain(inner, each) for each in value]
+    if kind == "tuple":
+        components = part["components"]
+        fields = [value[c["name"]] for c in components] if isinstance(value, Mapping) else list(value)
+        return tuple(_plain(c, each) for c, each in zip(components, fields, strict=True))
+    return value

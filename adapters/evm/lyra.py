@@ -1,0 +1,288 @@
+"""One Lyra Avalon market as a venue: long puts and calls bought, sold back, and settled after expiry."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from adapters.evm.chain import BlockTag, Chain
+from adapters.evm.contract import Contract, decode_result, encode_call
+from adapters.evm.erc20 import Token
+from adapters.evm.lyra_wire import (
+    CLOSE,
+    LONG,
+    OPEN,
+    Listed,
+    Market,
+    OptionType,
+    Traded,
+    close_long,
+    open_long,
+    option_leg,
+    permits,
+    quote_entry,
+    settle,
+    traded,
+)
+from adapters.evm.wire import Found, Holder, Permit, change, events, fill, refused, slippage
+from contracts_abi import load
+from engine.errors import VenueError
+from engine.instruments import VanillaOption
+from engine.market import OptionListing
+from engine.money import Money
+from engine.orders import Address, Call, Fill, Order
+from engine.ports import Receipt
+
+_ACTIVE = 1
+
+
+@dataclass(frozen=True, slots=True)
+class LyraAddresses:
+    """Contracts of one market."""
+
+    market: Address
+    option_token: Address
+    pricer: Address
+    liquidity_pool: Address
+    short_collateral: Address
+    exchange: Address
+
+
+class LyraOptions:
+    """
+    Trades options against one Lyra market (port `engine.ports.OnchainVenue`).
+
+    Parameters
+    ----------
+    chain, holder : where, and for which Safe
+    addresses : the market's contracts
+    quote : the token that premiums are paid in
+    name : the venue's name in orders and listings
+
+    Source
+    ------
+    Lyra Avalon 0.1.3: `OptionMarket`, `OptionMarketPricer`, `OptionToken`, `ShortCollateral`.
+    """
+
+    def __init__(
+        self, chain: Chain, holder: Holder, addresses: LyraAddresses, quote: Token, *, name: str = "lyra"
+    ) -> None:
+        self.chain, self.holder, self.name, self.addresses = chain, holder, name, addresses
+        self.market = Market(
+            Contract(addresses.market, load("lyra-option-market")),
+            Contract(addresses.short_collateral, load("lyra-short-collateral")),
+            quote,
+            holder.safe,
+        )
+        self._tokens = Contract(addresses.option_token, load("lyra-option-token"))
+        self._exchange = Contract(addresses.exchange, load("lyra-synthetix-adapter"))
+        self._known: dict[int, Listed] = {}
+
+    @cached_property
+    def _quote_entry(self) -> dict[str, Any]:
+        return quote_entry()
+
+    def permits(self) -> tuple[Permit, ...]:
+        """What a vault must allow for this venue."""
+        return permits(self.market, self.terms_of)
+
+    def quote(self, order: Order) -> Money:
+        """
+        What buying costs (-) or selling brings (+) at this block, volatility impact and fees included.
+
+        Exact as of the block: the pricer is asked, read-only and in the market's name, about the very
+        trade. Raises `OrderRejected` for an unlisted strike or a trade the market refuses.
+        """
+        option, units = option_leg(self.market, order)
+        listed = self._listed(order, option)
+        number = self.chain.height()
+        strike, board = self._market().read(self.chain, "getStrikeAndBoard", listed.strike_id, block=number)
+        spot = self._exchange.read(self.chain, "getExchangeParams", self.addresses.market, block=number)
+        pool = Contract(self.addresses.liquidity_pool, load("lyra-liquidity-pool"))
+        liquidity = pool.read(self.chain, "getLiquidity", spot["spotPrice"], block=number)
+        exposure = "longPut" if LONG[option.right] is OptionType.LONG_PUT else "longCall"
+        strike = {**strike, exposure: strike[exposure] + units}
+        trade = {
+            "isBuy": units > 0,
+            "isForceClose": False,
+            "tradeDirection": OPEN if units > 0 else CLOSE,
+            "optionType": int(LONG[option.right]),
+            "amount": abs(units),
+            "expiry": listed.expiry,
+            "strikePrice": listed.strike,
+            "liquidity": liquidity,
+            "exchangeParams": spot,
+        }
+        data = encode_call(self._quote_entry, [strike, trade, board["iv"], listed.expiry])
+        answer = self.chain.call(self.addresses.pricer, data, sender=self.addresses.market, block=number)
+        total = int(decode_result(self._quote_entry, answer)["totalCost"])
+        return Money(-total if units > 0 else total, self.market.quote.currency)
+
+    def calls(self, order: Order) -> tuple[Call, ...]:
+        """
+        Buy (positive leg), sell back (negative leg), or settle (negative leg past its expiry).
+
+        Strike ids and position ids are looked up on chain; their terms never change.
+        """
+        option, units = option_leg(self.market, order)
+        listed = self._listed(order, option)
+        if units > 0:
+            return open_long(self.market, order, listed)
+        mine = [p for p in self._owned(self.holder.safe) if self._is(p, listed, option)]
+        if self.chain.block().timestamp >= listed.expiry:
+            return self._settlement(mine, order.id)
+        match = [p for p in mine if p["amount"] >= -units]
+        if not match:
+            raise refused(order, f"the vault holds no single position of {option.id} that large")
+        return close_long(self.market, order, listed, match[0]["positionId"])
+
+    def settlement(self, owner: str) -> tuple[Call, ...]:
+        """Calls that settle every expired position of `owner`; empty if there is none. Anybody may make them."""
+        now = self.chain.block().timestamp
+        expired = [p for p in self._owned(owner) if self._terms(p["strikeId"]).expiry <= now]
+        return self._settlement(expired, "settlement") if expired else ()
+
+    def read(self, order: Order, receipt: Receipt) -> Sequence[Fill]:
+        """
+        What this receipt did for the order: the market's `Trade`, or the settlement of its position.
+
+        Raises `VenueError` if a trade's cost and the tokens that moved disagree.
+        """
+        option, units = option_leg(self.market, order)
+        listed = self._listed(order, option)
+        for event in events(self._market(), "Trade", receipt):
+            done, kind = traded(event), event["trade"]["optionType"]
+            same = event["strikeId"] == listed.strike_id and kind == LONG[option.right]
+            if same and event["trader"] == self.holder.safe and done.units * (1 if done.bought else -1) == units:
+                self._paid(order, done, receipt)
+                return (self._trade_fill(order, receipt, option, done),)
+        return self._settled(order, receipt, lambda found: found == option) if units < 0 else ()
+
+    def settled(self, receipt: Receipt, order: Order) -> Sequence[Fill]:
+        """Every settlement of a position of ours in this receipt, whoever asked for it (faults F98)."""
+        return self._settled(order, receipt, lambda _: True)
+
+    def positions(self, owner: str) -> dict[str, int]:
+        """Options held (+) or written (-) in 18-decimal units at the latest final block."""
+        held: dict[str, int] = {}
+        for position in self._owned(owner, block="finalized"):
+            kind = OptionType(position["optionType"])
+            name = self.market.option(self._terms(position["strikeId"]), kind.right).id
+            held[name] = held.get(name, 0) + kind.sign * position["amount"]
+        return held
+
+    def listings(self, *, block: BlockTag = "latest") -> tuple[OptionListing, ...]:
+        """Every strike of every live board with its volatility now (board's times strike's), at one block."""
+        number = block if isinstance(block, int) else self.chain.block(block).number
+        boards = self._market().read(self.chain, "getLiveBoards", block=number)
+        queries = [self._market().query("getBoardAndStrikeDetails", board) for board in boards]
+        found = []
+        for board, strikes, _, _ in self.chain.read_many(queries, block=number):
+            for strike in strikes:
+                listed = Listed(strike["id"], board["id"], strike["strikePrice"], board["expiry"])
+                self._known[listed.strike_id] = listed
+                vol = board["iv"] * strike["skew"] / 1e36
+                found.append(
+                    OptionListing(self.name, str(listed.strike_id), listed.expires, float(listed.price), vol, vol)
+                )
+        return tuple(found)
+
+    def instrument(self, listing: OptionListing, right: str) -> VanillaOption:
+        """The instrument of a listing; `right` is "C" or "P"."""
+        kind = OptionType.LONG_PUT if right == "P" else OptionType.LONG_CALL
+        return self.market.option(self._terms(int(listing.listing)), kind.right)
+
+    def terms_of(self, strike_id: int) -> Listed | None:
+        """A strike's terms, None if the market never listed it."""
+        if strike_id not in self._known:
+            strike, board = self._market().read(self.chain, "getStrikeAndBoard", strike_id)
+            if strike["id"] != strike_id or strike_id == 0:
+                return None
+            self._known[strike_id] = Listed(strike_id, board["id"], strike["strikePrice"], board["expiry"])
+        return self._known[strike_id]
+
+    def _market(self) -> Contract:
+        return self.market.contract
+
+    def _terms(self, strike_id: int) -> Listed:
+        if (listed := self.terms_of(strike_id)) is None:
+            raise VenueError(f"strike {strike_id} unknown", why=f"{self.name} never listed it", todo="reconcile")
+        return listed
+
+    def _listed(self, order: Order, option: VanillaOption) -> Listed:
+        for fresh in (False, True):
+            if fresh:
+                self.listings()
+            for listed in self._known.values():
+                if self.market.option(listed, option.right) == option:
+                    return listed
+        raise refused(order, f"{option.id} is not listed on {self.name}", "choose a listed strike and expiry")
+
+    def _owned(self, owner: str, *, block: BlockTag = "latest") -> list[dict[str, Any]]:
+        found = self._tokens.read(self.chain, "getOwnerPositions", owner, block=block)
+        return [position for position in found if position["state"] == _ACTIVE]
+
+    def _is(self, position: dict[str, Any], listed: Listed, option: VanillaOption) -> bool:
+        return bool(position["strikeId"] == listed.strike_id and position["optionType"] == LONG[option.right])
+
+    def _settlement(self, expired: list[dict[str, Any]], name: str) -> tuple[Call, ...]:
+        if not expired:
+            raise VenueError(f"{name}: nothing to settle", why="no such position is held", todo="reconcile")
+        boards: list[int] = []
+        for listed in {position["strikeId"]: self._terms(position["strikeId"]) for position in expired}.values():
+            at_expiry = self._market().read(self.chain, "getSettlementParameters", listed.strike_id)["priceAtExpiry"]
+            if at_expiry == 0 and listed.board_id not in boards:
+                boards.append(listed.board_id)
+        return settle(self.market, [position["positionId"] for position in expired], boards)
+
+    def _trade_fill(self, order: Order, receipt: Receipt, option: VanillaOption, done: Traded) -> Fill:
+        quote = self.market.quote
+        verb, signed_premium = ("buy", -done.premium) if done.bought else ("sell", done.premium)
+        return fill(
+            order,
+            receipt,
+            self.holder,
+            ordinal=done.ordinal,
+            changes=done.changes(self.market, option),
+            memo=f"{verb} {Money(done.units, option.unit).amount.normalize():f} {option.id} "
+            f"for {quote.shown(signed_premium)}, position {done.position_id}",
+            fees={kind: Money(units, quote.currency) for kind, units in done.fees.items()},
+            slippage=slippage(order, Money(done.premium, quote.currency)),
+        )
+
+    def _settled(self, order: Order, receipt: Receipt, wanted: Callable[[VanillaOption], bool]) -> tuple[Fill, ...]:
+        fills = []
+        for event in events(self.market.settler, "PositionSettled", receipt):
+            if event["optionOwner"] != self.holder.safe:
+                continue
+            kind = OptionType(event["optionType"])
+            position = self._tokens.read(self.chain, "getOptionPosition", event["positionId"])
+            option = self.market.option(self._terms(position["strikeId"]), kind.right)
+            if kind.sign > 0 and wanted(option):
+                fills.append(self._settlement_fill(order, receipt, option, event))
+        return tuple(fills)
+
+    def _settlement_fill(self, order: Order, receipt: Receipt, option: VanillaOption, event: Found) -> Fill:
+        paid, quote = event["settlementAmount"], self.market.quote
+        price = Money(event["priceAtExpiry"], quote.currency).amount.normalize()
+        changes = [change(option, -event["amount"])] + ([change(quote.cash, paid)] if paid else [])
+        memo = f"settle {option.id} at {price:f} for {quote.shown(paid)}"
+        return fill(order, receipt, self.holder, ordinal=event.ordinal, changes=tuple(changes), memo=memo)
+
+    def _paid(self, order: Order, done: Traded, receipt: Receipt) -> None:
+        """Hold the trade's cost against the quote tokens that moved since the market's previous trade."""
+        trades = [e.ordinal for e in events(self._market(), "Trade", receipt) if e.ordinal < done.ordinal]
+        first, moved = max(trades, default=-1), 0
+        for transfer in events(self.market.quote.contract, "Transfer", receipt):
+            source, target, units = transfer.fields.values()
+            if first < transfer.ordinal < done.ordinal and {source, target} & {
+                self.addresses.liquidity_pool,
+                self.addresses.market,
+            }:
+                moved += units * ((source == self.holder.safe) - (target == self.holder.safe))
+        if moved != (done.total if done.bought else -done.total):
+            raise VenueError(
+                f"order {order.id} does not add up",
+                why=f"the market logged {done.total}, {moved} units of {self.market.quote.currency} moved",
+                todo="halt, then reconcile by hand",
+            )

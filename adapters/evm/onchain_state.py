@@ -1,0 +1,86 @@
+"""Everything a decision looks at on chain, read at one and the same block."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import isfinite
+
+from adapters.evm.aave import AaveMarket
+from adapters.evm.chain import BlockTag, Chain
+from adapters.evm.lyra import LyraOptions
+from engine.errors import MarketDataError
+from engine.market import OnchainState
+
+_NATIVE, _WRAPPED = "ETH", "WETH"
+_ORACLES_AGREE = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class OnchainReader:
+    """
+    Reads `engine.market.OnchainState` from the protocols we use.
+
+    Parameters
+    ----------
+    chain : where they are
+    lending : markets; the first one's oracle gives the prices, the others' must agree within 1 %
+    options : options markets whose strikes are listed; None without one
+    """
+
+    chain: Chain
+    lending: Sequence[AaveMarket]
+    options: LyraOptions | None = None
+
+    def state(self, *, block: BlockTag = "latest") -> OnchainState:
+        """
+        Prices, lending terms, listed strikes and gas price at one block.
+
+        Native ether is priced as its wrapped token.
+
+        Raises
+        ------
+        MarketDataError : a price is zero or missing, oracles disagree, or a rate is no number
+        VenueUnavailable : the node gave no answer
+        """
+        head = self.chain.block(block)
+        prices = self._prices(head.number)
+        lending = tuple(market.lending(block=head.number) for market in self.lending)
+        for market in lending:
+            if not (isfinite(market.borrow_rate) and market.borrow_rate >= 0 and 0 <= market.utilisation <= 1):
+                raise _unusable(f"market {market.name}", f"rate {market.borrow_rate}, lent out {market.utilisation}")
+        return OnchainState(
+            chain_id=self.chain.chain_id,
+            block=head.number,
+            block_hash=head.hash,
+            at=head.at,
+            prices=prices,
+            lending=lending,
+            options=self.options.listings(block=head.number) if self.options else (),
+            gas_price_wei=self.chain.gas_price_wei(),
+        )
+
+    def _prices(self, block: int) -> dict[str, float]:
+        found: dict[str, float] = {}
+        for market in self.lending:
+            merge_prices(found, market.prices(block=block), market.name)
+        if _WRAPPED in found:
+            found[_NATIVE] = found[_WRAPPED]
+        return dict(sorted(found.items()))
+
+
+def merge_prices(known: dict[str, float], more: Mapping[str, float], source: str) -> None:
+    """
+    Add an oracle's prices to `known`, USD per token.
+
+    Raises `MarketDataError` for a price of zero, or more than 1 % off what another oracle says
+    (faults F41).
+    """
+    for code, price in more.items():
+        if not (isfinite(price) and price > 0):
+            raise _unusable(f"{code} at {source}", f"its price is {price}")
+        other = known.setdefault(code, price)
+        if abs(price / other - 1.0) > _ORACLES_AGREE:
+            raise _unusable(f"{code} at {source}", f"its price is {price}, another oracle says {other}")
+
+
+def _unusable(what: str, why: str) -> MarketDataError:
+    return MarketDataError(f"on-chain reading of {what} refused", why=why, todo="check the feed; no order is made")

@@ -1,0 +1,192 @@
+"""Uniswap v3 as a venue: swaps inside a bound, quoted by the pool, refused when spot left its own average."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from math import expm1, log
+
+from adapters.evm.chain import BlockTag, Chain, Reverted
+from adapters.evm.contract import Contract
+from adapters.evm.erc20 import transferred
+from adapters.evm.uniswap_wire import Swap, SwapPool, encode, fee, found, permits, swap
+from adapters.evm.wire import Holder, Permit, change, fill, slippage
+from contracts_abi import load
+from engine.errors import MarketDataError, VenueError
+from engine.money import Money
+from engine.orders import Address, Call, Fill, Order
+from engine.ports import Receipt
+
+_TICK = log(1.0001)
+
+
+@dataclass(frozen=True, slots=True)
+class PriceGuard:
+    """
+    How far spot may be from its time-weighted average, and what a pool needs to be believed.
+
+    `window_seconds` of average; `most` as a share of the average (0.02 = 2 %); `least_liquidity` in the
+    pool's own L; `least_observations` that its oracle must keep (faults F42, F43).
+    """
+
+    window_seconds: int = 300
+    most: float = 0.02
+    least_liquidity: int = 1
+    least_observations: int = 2
+
+
+@dataclass(frozen=True, slots=True)
+class PriceReading:
+    """Spot and average of one pool, as ticks; `deviation` = spot over average, less one."""
+
+    spot_tick: int
+    mean_tick: float
+    liquidity: int
+    observations: int
+
+    @property
+    def deviation(self) -> float:
+        """Signed, as a share of the average."""
+        return expm1((self.spot_tick - self.mean_tick) * _TICK)
+
+
+class UniswapSwaps:
+    """
+    Swaps on listed Uniswap v3 pools (port `engine.ports.OnchainVenue`).
+
+    Source
+    ------
+    Uniswap v3 `QuoterV2`, `SwapRouter02`, `IUniswapV3Pool.observe`.
+    """
+
+    def __init__(
+        self,
+        chain: Chain,
+        holder: Holder,
+        *,
+        router: Address,
+        quoter: Address,
+        pools: Sequence[SwapPool],
+        guard: PriceGuard | None = None,
+        name: str = "uniswap",
+    ) -> None:
+        self.chain, self.holder, self.name = chain, holder, name
+        self.router = Contract(router, load("uniswap-swap-router-02"))
+        self._quoter = Contract(quoter, load("uniswap-quoter-v2"))
+        self.pools, self.guard = tuple(pools), guard
+
+    def permits(self) -> tuple[Permit, ...]:
+        """What a vault must allow for this venue."""
+        return permits(self.router, self.pools, self.holder.safe)
+
+    def quote(self, order: Order) -> Money:
+        """
+        What is paid (-) or received (+) at this block in the limit's token, the pool's fee included.
+
+        Raises `MarketDataError` when spot is too far from its average, or the pool cannot say.
+        """
+        asked = swap(self.pools, order)
+        self._guarded(asked.pool)
+        terms = {
+            "tokenIn": asked.paid.address,
+            "tokenOut": asked.received.address,
+            "fee": asked.pool.fee,
+            "sqrtPriceLimitX96": 0,
+            "amount" if asked.exact_out else "amountIn": asked.fixed,
+        }
+        function = "quoteExactOutputSingle" if asked.exact_out else "quoteExactInputSingle"
+        answer = self._quoter.read(self.chain, function, terms)
+        units = -int(answer["amountIn"]) if asked.exact_out else int(answer["amountOut"])
+        return Money(units, order.limit.currency)
+
+    def bounded(self, order: Order, slippage_share: Decimal) -> Order:
+        """The order limited to its quote less `slippage_share` of it (0.005 = 0.5 %), rounded against us up."""
+        quoted = self.quote(order)
+        rounding = ROUND_FLOOR if quoted.units < 0 else ROUND_CEILING
+        worst = quoted.amount - abs(quoted.amount) * slippage_share
+        return replace(order, limit=Money.rounded(worst, quoted.currency, rounding), arrival=quoted)
+
+    def calls(self, order: Order) -> tuple[Call, ...]:
+        """Approve exactly the most that may be paid, swap into the vault, take the approval back. Pure."""
+        return encode(self.router, swap(self.pools, order), self.holder.safe)
+
+    def read(self, order: Order, receipt: Receipt) -> Sequence[Fill]:
+        """
+        What the pool says it swapped, once the tokens moved as it says; its fee apart.
+
+        Raises `VenueError` if the event and the transfers disagree.
+        """
+        asked = swap(self.pools, order)
+        if (seen := found(asked, receipt, self.holder.safe)) is None:
+            return ()
+        event, paid, received = seen
+        self._moved(order, asked, receipt, paid, received)
+        charged = fee(asked.pool, paid)
+        cash = change(asked.paid.cash, charged - paid), change(asked.received.cash, received)
+        counter = cash[0].held if asked.exact_out else cash[1].held
+        memo = f"swap {asked.paid.shown(paid)} for {asked.received.shown(received)} on {self.name}"
+        return (
+            fill(
+                order,
+                receipt,
+                self.holder,
+                ordinal=event.ordinal,
+                changes=cash,
+                memo=memo,
+                fees={"pool": Money(charged, asked.paid.currency)},
+                slippage=slippage(order, counter),
+            ),
+        )
+
+    def positions(self, owner: str) -> dict[str, int]:
+        """Units of every token of the listed pools that `owner` holds at the latest final block."""
+        tokens = {token.cash.id: token for pool in self.pools for token in pool.tokens}
+        queries = [token.contract.query("balanceOf", owner) for token in tokens.values()]
+        held = self.chain.read_many(queries, block="finalized")
+        return {name: units for name, units in zip(tokens, held, strict=True) if units}
+
+    def reading(self, pool: SwapPool, *, block: BlockTag = "latest") -> PriceReading:
+        """
+        Spot against its average over the guard's window.
+
+        Raises `MarketDataError` if the pool's oracle does not reach back that far.
+        """
+        seconds = (self.guard or PriceGuard()).window_seconds
+        number = block if isinstance(block, int) else self.chain.block(block).number
+        try:
+            slot, past, liquidity = self.chain.read_many(
+                [
+                    pool.contract.query("slot0"),
+                    pool.contract.query("observe", [seconds, 0]),
+                    pool.contract.query("liquidity"),
+                ],
+                block=number,
+            )
+        except Reverted as refusal:
+            raise _unpriced(pool, f"its oracle does not reach back {seconds} s ({refusal.reason})") from refusal
+        first, last = past["tickCumulatives"]
+        return PriceReading(slot["tick"], (last - first) / seconds, liquidity, slot["observationCardinality"])
+
+    def _guarded(self, pool: SwapPool) -> None:
+        if self.guard is None:
+            return
+        seen = self.reading(pool)
+        if seen.observations < self.guard.least_observations or seen.liquidity < self.guard.least_liquidity:
+            raise _unpriced(pool, f"{seen.observations} observations and liquidity {seen.liquidity} are too thin")
+        if abs(seen.deviation) > self.guard.most:
+            raise _unpriced(pool, f"spot is {seen.deviation:+.2%} off its average, {self.guard.most:.2%} allowed")
+
+    def _moved(self, order: Order, asked: Swap, receipt: Receipt, paid: int, received: int) -> None:
+        safe, pool = self.holder.safe, asked.pool.address
+        out = transferred(asked.paid, receipt, sender=safe, to=pool)
+        back = transferred(asked.received, receipt, sender=pool, to=safe)
+        if (out, back) != (paid, received):
+            raise VenueError(
+                f"order {order.id} does not add up",
+                why=f"the pool logged {paid} for {received}, the tokens moved {out} for {back}",
+                todo="halt, then reconcile by hand",
+            )
+
+
+def _unpriced(pool: SwapPool, why: str) -> MarketDataError:
+    names = "/".join(token.currency.code for token in pool.tokens)
+    return MarketDataError(f"pool {names} is no price source now", why=why, todo="wait, or use another pool")

@@ -1,0 +1,177 @@
+"""What every venue's translation shares: strict decoding, events with their place in a receipt, permits."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from eth_abi.exceptions import DecodingError
+from eth_utils.address import to_checksum_address
+
+from adapters.evm.contract import Contract
+from contracts_abi import load
+from engine.errors import InputError, OrderRejected
+from engine.instruments import Instrument
+from engine.money import Money
+from engine.orders import Address, Call, Fill, Order
+from engine.ports import Receipt
+from engine.positions import Position, Sleeve
+
+ZERO_ADDRESS = Address("0x0000000000000000000000000000000000000000")
+VAULT = "vault"
+"""Name of the place where everything on chain is held, for every protocol (the Safe owns it)."""
+
+
+def address(raw: str | bytes) -> Address:
+    """The EIP-55 spelling of 20 bytes or of 40 hex digits."""
+    return Address(to_checksum_address(raw))
+
+
+def as_bytes(raw: str) -> bytes:
+    """The bytes behind hex, with or without `0x`."""
+    return bytes.fromhex(raw.removeprefix("0x"))
+
+
+def hex0x(raw: bytes) -> str:
+    """Lower-case `0x` hex."""
+    return "0x" + bytes(raw).hex()
+
+
+def strict_arguments(contract: Contract, data: bytes) -> tuple[str, dict[str, Any]]:
+    """
+    Function name and arguments of call data, refused unless they encode back to the very same bytes.
+
+    Raises `OrderRejected`: unknown selector, trailing bytes, or an encoding that two decoders could
+    read differently (faults F62).
+    """
+    try:
+        name, arguments = contract.decode_call(data)
+        canonical = contract.encode(name, *arguments.values()) == data
+    except (InputError, DecodingError, OverflowError, ValueError) as broken:
+        raise _not_canonical(contract.address, str(broken)) from broken
+    if not canonical:
+        raise _not_canonical(contract.address, f"the bytes of {name} are not their canonical encoding")
+    return name, arguments
+
+
+@dataclass(frozen=True, slots=True)
+class Permit:
+    """
+    One call that a vault may make: contract, function, and the words its arguments mean.
+
+    `words` gets the decoded arguments and raises `OrderRejected` when one is outside its bounds, so
+    that what is shown, what is allowed and what is signed come from the same bytes (faults I6).
+    """
+
+    contract: Contract
+    function: str
+    words: Callable[[Mapping[str, Any]], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An event and its ordinal within its receipt: what survives a reorganisation (faults I2)."""
+
+    ordinal: int
+    fields: Mapping[str, Any]
+
+    def __getitem__(self, field: str) -> Any:
+        return self.fields[field]
+
+
+def events(contract: Contract, name: str, receipt: Receipt) -> list[Found]:
+    """Every `name` event that this very contract logged in `receipt`, in order."""
+    return [
+        Found(ordinal, event.arguments)
+        for ordinal, log in enumerate(receipt.logs)
+        for event in contract.events(name, [log])
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """The Safe whose effects are read, and the chain it is on."""
+
+    chain_id: int
+    safe: Address
+
+    def execution(self, receipt: Receipt) -> str | None:
+        """Hash of the Safe transaction this receipt carried out; None if it carried out none of ours."""
+        done = events(Contract(self.safe, load("safe-1.4.1")), "ExecutionSuccess", receipt)
+        return hex0x(done[-1]["txHash"]) if receipt.status == 1 and done else None
+
+    def key(self, receipt: Receipt, ordinal: int) -> str:
+        """
+        Stable identity of one event (faults I2).
+
+        Our own effects hang on the Safe transaction's hash, foreign ones on the transaction's.
+        """
+        ours = self.execution(receipt)
+        stem = f"{self.safe}:{ours}" if ours else receipt.transaction_hash
+        return f"chain:{self.chain_id}:{stem}:{ordinal}"
+
+
+def change(instrument: Instrument, units: int) -> Position:
+    """A signed change of `units` smallest units of `instrument`, in the vault."""
+    return Position(instrument, Money(units, instrument.unit), Sleeve.DEFI, VAULT)
+
+
+def fill(
+    order: Order,
+    receipt: Receipt,
+    holder: Holder,
+    *,
+    ordinal: int,
+    changes: tuple[Position, ...],
+    memo: str,
+    fees: Mapping[str, Money] | None = None,
+    slippage: Money | None = None,
+) -> Fill:
+    """What one event did for `order`, with the evidence an auditor asks for."""
+    return Fill(
+        key=holder.key(receipt, ordinal),
+        order_id=order.id,
+        at=receipt.at,
+        changes=changes,
+        fees=fees or {},
+        slippage=slippage or Money.zero(order.arrival.currency),
+        memo=memo,
+        evidence=evidence(receipt, ordinal),
+        final=receipt.final,
+    )
+
+
+def evidence(receipt: Receipt, ordinal: int) -> dict[str, str]:
+    """Where on the chain an event was seen; evidence only, a reorganisation may move it."""
+    return {
+        "transaction": receipt.transaction_hash,
+        "block": str(receipt.block),
+        "block_hash": receipt.block_hash,
+        "log": str(ordinal),
+        "sender": receipt.sender,
+    }
+
+
+def slippage(order: Order, cash: Money) -> Money:
+    """Cash received less cash at the arrival mid, negative = cost; zero if they are not one currency."""
+    same = order.arrival.currency == cash.currency
+    return cash - order.arrival if same else Money.zero(cash.currency)
+
+
+def refused(order: Order, why: str, todo: str = "correct the order and make the plan again") -> OrderRejected:
+    """The refusal of an order that this venue cannot carry out."""
+    return OrderRejected(f"order {order.id} refused", why=why, todo=todo)
+
+
+def plain_call(to: Address, data: bytes, description: str) -> Call:
+    """A call without native value."""
+    return Call(to, data, 0, description)
+
+
+def instant(text: datetime) -> str:
+    """An instant to the second, UTC, as shown to owners."""
+    return text.strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def _not_canonical(target: Address, why: str) -> OrderRejected:
+    return OrderRejected(f"call to {target} refused", why=why, todo="make the plan again; sign nothing")

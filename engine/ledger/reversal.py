@@ -1,0 +1,106 @@
+"""Two-phase entries and corrections: nothing is erased, everything is reversed."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime
+
+from engine.entries import Entry, EntryStatus, Leg
+from engine.errors import LedgerError
+from engine.ledger.posting import entry_for
+from engine.orders import Fill
+
+_VOID = ":void"
+_AGAIN = "~"
+
+
+def reversed_entry(
+    entry: Entry,
+    *,
+    at: datetime,
+    reason: str,
+    suffix: str = "reversed",
+    evidence: Mapping[str, str] | None = None,
+) -> Entry:
+    """
+    The entry that takes `entry` back, leg by leg.
+
+    Reversing a final entry is itself final; reversing one in flight has the status `void`, so that
+    neither counts among final entries and both cancel among all.
+    """
+    in_flight = entry.status is EntryStatus.IN_FLIGHT
+    return Entry(
+        key=f"{entry.key}:{suffix}",
+        at=at,
+        memo=f"reverses {entry.key}: {reason}",
+        legs=tuple(Leg(leg.account, -leg.amount, leg.instrument) for leg in entry.legs),
+        evidence={**(evidence or {}), "reverses": entry.key},
+        status=EntryStatus.VOID if in_flight else EntryStatus.FINAL,
+    )
+
+
+def void(entry: Entry, *, at: datetime, reason: str) -> Entry:
+    """Takes back an entry in flight whose evidence did not become final (faults F24, F25)."""
+    if entry.status is not EntryStatus.IN_FLIGHT:
+        raise LedgerError(
+            f"entry {entry.key!r} cannot be voided",
+            why=f"it is {entry.status}",
+            todo="reverse it with `reversed_entry`, which leaves both in the books",
+        )
+    return reversed_entry(entry, at=at, reason=reason, suffix="void")
+
+
+def open_in_flight(entries: Iterable[Entry], key: str | None = None) -> tuple[Entry, ...]:
+    """Entries still in flight, in order of posting; only those of one business key if given."""
+    in_flight: dict[str, Entry] = {}
+    for entry in entries:
+        if entry.status is EntryStatus.IN_FLIGHT:
+            in_flight[entry.key] = entry
+        elif entry.status is EntryStatus.VOID:
+            in_flight.pop(entry.key.removesuffix(_VOID), None)
+    return tuple(e for e in in_flight.values() if key is None or e.key.rpartition("@")[0] == key)
+
+
+def resolved(fill: Fill, entries: Iterable[Entry]) -> tuple[Entry, ...]:
+    """
+    What to post for a sighting of `fill`, given what the journal already holds.
+
+    Nothing where this sighting, or the final fill, is already posted. Otherwise the reversal of every
+    other sighting still in flight, then the entry itself: a fill seen again in another block
+    replaces the first sighting, a final one replaces them all.
+    """
+    posted = tuple(entries)
+    keys = {entry.key for entry in posted}
+    if fill.key in keys:
+        return ()
+    entry = entry_for(fill)
+    in_flight = open_in_flight(posted, fill.key)
+    stale = [seen for seen in in_flight if _sighting(seen) != entry.key]
+    reason = "now final" if fill.final else "seen in another block"
+    taken_back = tuple(void(seen, at=fill.at, reason=reason) for seen in stale)
+    return taken_back if len(stale) < len(in_flight) else (*taken_back, _unused(entry, keys))
+
+
+def correction(original: Entry, fill: Fill, *, revision: str) -> tuple[Entry, Entry]:
+    """
+    A broker's correction of an execution: the original reversed, and the corrected fill posted.
+
+    Parameters
+    ----------
+    original : the entry first posted under the execution's base id
+    revision : the broker's own suffix of the correction, for example `02` (fault F32)
+    """
+    taken_back = reversed_entry(original, at=fill.at, reason=f"corrected by {revision}", suffix=f"reversed:{revision}")
+    corrected = entry_for(fill)
+    return taken_back, replace(corrected, key=f"{original.key}:corrected:{revision}")
+
+
+def _sighting(entry: Entry) -> str:
+    return entry.key.partition(_AGAIN)[0]
+
+
+def _unused(entry: Entry, keys: set[str]) -> Entry:
+    """A block may come back after a reorg: seeing a fill in it once more needs a key of its own."""
+    again = 1
+    while (key := entry.key if again == 1 else f"{entry.key}{_AGAIN}{again}") in keys:
+        again += 1
+    return replace(entry, key=key)

@@ -1,0 +1,179 @@
+"""`hedge chain`: the pinned contracts, and a local chain of real protocols that stays up between commands."""
+
+from pathlib import Path
+from typing import Any
+
+import typer
+
+app = typer.Typer(help="The pinned contract packages and the local chain.", no_args_is_help=True)
+
+_START_SECONDS = 60.0
+
+
+@app.command("fetch")
+def fetch(
+    check: bool = typer.Option(False, "--check", help="Only say whether everything is here."),
+    as_json: bool = typer.Option(False, "--json", help="One JSON document."),
+) -> None:
+    """Bring the pinned contract packages into the cache, each against its hash."""
+    from adapters.evm import packages
+    from engine.errors import ConfigError
+    from scripts.output import emit_json, note, say
+
+    absent = packages.missing()
+    if check and absent:
+        raise ConfigError(
+            f"{len(absent)} package(s) not here",
+            why=", ".join(f"{pin.name} {pin.version}" for pin in absent),
+            todo="run `hedge chain fetch`",
+        )
+    files = packages.fetch(progress=note) if absent else []
+    pins = packages.pins().values()
+    if as_json:
+        rows = [{"name": pin.name, "version": pin.version, "sha512": pin.sha512} for pin in pins]
+        emit_json({"schema": "hedge.chain-fetch/1", "status": "done", "fetched": len(files), "packages": rows})
+    else:
+        say(f"{len(pins)} packages here and checked, {len(absent)} fetched now")
+
+
+@app.command("up")
+def up(
+    workspace: Path = typer.Option(Path(), "-C", help="Folder that keeps the chain's state."),
+    as_json: bool = typer.Option(False, "--json", help="One JSON document."),
+) -> None:
+    """Start the local chain, or say where it runs already."""
+    from scripts.output import emit_json, say
+
+    found = running(workspace) or start(workspace)
+    if as_json:
+        emit_json({"schema": "hedge.chain/1", "status": "up", **found})
+    else:
+        say(f"chain {found['chain_id']} at {found['url']}, process {found['pid']}; stop it with `hedge chain down`")
+
+
+@app.command("status")
+def status(
+    workspace: Path = typer.Option(Path(), "-C", help="Folder that keeps the chain's state."),
+    as_json: bool = typer.Option(False, "--json", help="One JSON document."),
+) -> None:
+    """Whether the chain runs, its block and its clock."""
+    from adapters.evm.chain import connect
+    from scripts.output import emit_json, say
+
+    found = running(workspace)
+    words = {"status": "down"} if found is None else {"status": "up", **found, **connect(str(found["url"])).describe()}
+    if as_json:
+        emit_json({"schema": "hedge.chain/1", **words})
+    else:
+        say("\n".join(f"{key}: {value}" for key, value in words.items()))
+
+
+@app.command("down")
+def down(
+    workspace: Path = typer.Option(Path(), "-C", help="Folder that keeps the chain's state."),
+    as_json: bool = typer.Option(False, "--json", help="One JSON document."),
+) -> None:
+    """Stop the chain this folder started; its state is kept."""
+    from scripts.output import emit_json, say
+
+    stopped = stop(workspace)
+    if as_json:
+        emit_json({"schema": "hedge.chain/1", "status": "down", "stopped": stopped})
+    else:
+        say("chain stopped" if stopped else "no chain was running")
+
+
+@app.command("serve", hidden=True)
+def serve(workspace: Path = typer.Option(..., "-C")) -> None:
+    """Hold the chain open until this process is ended."""
+    import json
+    import os
+    import signal
+    import threading
+
+    from adapters.evm.world import open_world
+
+    ended = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: ended.set())
+    with open_world(keep=_folder(workspace) / "state.json") as (chain, _):
+        note = {"pid": os.getpid(), "url": chain.describe()["url"], "chain_id": chain.chain_id}
+        partial = _note(workspace).with_suffix(".partial")
+        partial.write_text(json.dumps(note), encoding="utf-8")
+        partial.replace(_note(workspace))
+        ended.wait()
+    _note(workspace).unlink(missing_ok=True)
+
+
+def start(workspace: Path) -> dict[str, Any]:
+    """Start the chain in a process of its own and wait until it answers."""
+    import subprocess
+    import sys
+    import time
+
+    from engine.errors import VenueUnavailable
+
+    folder = _folder(workspace)
+    folder.mkdir(parents=True, exist_ok=True)
+    log = folder / "chain.log"
+    with log.open("wb") as out:
+        process = subprocess.Popen(  # noqa: S603 - this program itself
+            [sys.executable, "-m", "scripts.hedge", "chain", "serve", "-C", str(workspace.resolve())],
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+            start_new_session=True,
+        )
+    until = time.monotonic() + _START_SECONDS
+    while time.monotonic() < until and process.poll() is None:
+        if found := running(workspace):
+            return found
+        time.sleep(0.05)
+    last = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1:]
+    raise VenueUnavailable(
+        "the local chain did not start", why=" ".join(last) or "it ended at once", todo=f"see {log.name} beside it"
+    )
+
+
+def stop(workspace: Path) -> bool:
+    """End the chain's process, if it runs; waits until it is gone."""
+    import os
+    import signal
+    import time
+
+    found = running(workspace)
+    if found is None:
+        return False
+    os.kill(int(found["pid"]), signal.SIGTERM)
+    until = time.monotonic() + _START_SECONDS
+    while time.monotonic() < until and _alive(int(found["pid"])) and _note(workspace).exists():
+        time.sleep(0.05)
+    return True
+
+
+def running(workspace: Path) -> dict[str, Any] | None:
+    """Where this folder's chain runs (`pid`, `url`, `chain_id`), None if it does not."""
+    import json
+
+    try:
+        found: dict[str, Any] = json.loads(_note(workspace).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return found if _alive(int(found["pid"])) else None
+
+
+def _alive(pid: int) -> bool:
+    import os
+
+    try:
+        os.kill(pid, 0)
+    except OSError:
+        return False
+    return True
+
+
+def _folder(workspace: Path) -> Path:
+    return workspace.resolve() / "chain"
+
+
+def _note(workspace: Path) -> Path:
+    return _folder(workspace) / "running.json"

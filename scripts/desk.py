@@ -1,0 +1,222 @@
+"""One desk wired together: chain, vault, venues, broker, journal, clock and market."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any as SqlJournal
+
+from adapters.evm.aave import AaveAddresses, AaveMarket
+from adapters.evm.chain import Chain
+from adapters.evm.erc20 import Token, TokenTransfers
+from adapters.evm.lyra import LyraAddresses, LyraOptions
+from adapters.evm.onchain_state import OnchainReader
+from adapters.evm.transactions import Executor
+from adapters.evm.uniswap import UniswapSwaps
+from adapters.evm.uniswap_wire import SwapPool
+from adapters.evm.wire import Holder, Permit
+from adapters.files.config import policy_digest
+from adapters.files.observation import OffchainMarket
+from adapters.paper.broker import PaperBroker
+from adapters.safe.keystore import OwnerKey
+from adapters.safe.state import SafeSettings, fingerprint
+from adapters.safe.vault import SafeVault
+from engine.market import MarketSnapshot, OptionChain
+from engine.money import Currency
+from engine.orders import Address, StateMark
+from engine.plan.sequence import Venues as VenueNames
+from engine.policy.settings import Policy
+from engine.ports import OnchainVenue
+
+TOKENS = {
+    "USDC": Currency("USDC", 6),
+    "DAI": Currency("DAI", 18),
+    "sUSD": Currency("sUSD", 18),
+    "WETH": Currency("WETH", 18),
+}
+LENDING_MARKETS = ("aave-cheap", "aave-dear")
+STABLE_POOL_FEE = 100
+"""Fee of the stablecoin pool the option premium is bought in, in millionths."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChainClock:
+    """Now is the chain's latest block: market and chain share one clock."""
+
+    chain: Chain
+
+    def now(self) -> datetime:
+        """When the latest block says it was made."""
+        return self.chain.block().at
+
+
+@dataclass(frozen=True, slots=True)
+class OnchainVenues:
+    """Every protocol the vault uses, by the name its orders carry."""
+
+    lending: tuple[AaveMarket, ...]
+    options: LyraOptions
+    swaps: UniswapSwaps
+    ramp: TokenTransfers
+
+    def by_name(self) -> dict[str, OnchainVenue]:
+        """Where an on-chain order goes."""
+        venues: tuple[OnchainVenue, ...] = (*self.lending, self.options, self.swaps, self.ramp)
+        return {venue.name: venue for venue in venues}
+
+    def permits(self) -> tuple[Permit, ...]:
+        """All calls these venues may ask of the vault."""
+        lending = tuple(permit for market in self.lending for permit in market.permits())
+        return (*lending, *self.options.permits(), *self.swaps.permits(), *self.ramp.permits())
+
+
+@dataclass(slots=True)
+class Desk:
+    """Everything one rebalance needs; the desk and its broker see the same day's quotes."""
+
+    root: Path
+    chain: Chain
+    vault: SafeVault
+    onchain: OnchainVenues
+    broker: PaperBroker
+    journal: SqlJournal
+    policy: Policy
+    executor: Address
+    _today: list[OffchainMarket]
+
+    @property
+    def market(self) -> OffchainMarket:
+        """The quotes of the day."""
+        return self._today[0]
+
+    @market.setter
+    def market(self, market: OffchainMarket) -> None:
+        self._today[0] = market
+
+    @property
+    def clock(self) -> ChainClock:
+        """The chain's clock."""
+        return ChainClock(self.chain)
+
+    @property
+    def names(self) -> VenueNames:
+        """Venue names and tokens for the orders of a plan."""
+        return VenueNames(
+            broker=self.broker.name,
+            options=self.onchain.options.name,
+            swap=self.onchain.swaps.name,
+            ramp=self.onchain.ramp.name,
+            tokens=TOKENS,
+            option_quote="sUSD",
+        )
+
+    @property
+    def policy_digest(self) -> str:
+        """SHA-256 of the policy in force."""
+        return policy_digest(self.policy)
+
+    def observe(self) -> MarketSnapshot:
+        """Both domains at one instant: today's quotes and the chain at its latest block."""
+        return self.market.with_chain(OnchainReader(self.chain, self.onchain.lending, self.onchain.options).state())
+
+    def state(self) -> StateMark:
+        """What a plan made now is made from."""
+        serial, head = self.journal.head()
+        block = self.chain.block()
+        return StateMark(serial, head, self.chain.chain_id, block.number, block.hash, self.vault.state().nonce)
+
+
+def onchain_venues(chain: Chain, addresses: Mapping[str, Address], safe: Address, ramp: Address) -> OnchainVenues:
+    """The protocols of an address book, seen from one Safe."""
+    holder = Holder(chain.chain_id, safe)
+    tokens = {code: Token(currency, addresses[code]) for code, currency in TOKENS.items()}
+    markets = tuple(
+        AaveMarket(
+            chain,
+            holder,
+            AaveAddresses(addresses[f"{name}-pool"], addresses[f"{name}-data-provider"], addresses[f"{name}-oracle"]),
+            tokens,
+            name=name,
+            collateral="USDC",
+            asset="DAI",
+        )
+        for name in LENDING_MARKETS
+    )
+    options = LyraOptions(
+        chain,
+        holder,
+        LyraAddresses(
+            market=addresses["lyra-market"],
+            option_token=addresses["lyra-option-token"],
+            pricer=addresses["lyra-pricer"],
+            liquidity_pool=addresses["lyra-pool"],
+            short_collateral=addresses["lyra-short-collateral"],
+            exchange=addresses["lyra-synthetix-adapter"],
+        ),
+        tokens["sUSD"],
+    )
+    swaps = UniswapSwaps(
+        chain,
+        holder,
+        router=addresses["uniswap-router"],
+        quoter=addresses["uniswap-quoter"],
+        pools=[SwapPool(addresses["pool-USDC-sUSD"], (tokens["USDC"], tokens["sUSD"]), STABLE_POOL_FEE)],
+    )
+    return OnchainVenues(markets, options, swaps, TokenTransfers(chain, holder, list(tokens.values()), deposit=ramp))
+
+
+def pins(chain: Chain, addresses: Mapping[str, Address], venues: OnchainVenues) -> dict[Address, str]:
+    """The code of every contract the vault may call, as it is at set-up."""
+    called = {addresses["safe-multi-send-call-only"], addresses["uniswap-router"], addresses["safe-singleton"]}
+    called |= {permit.contract.address for permit in venues.permits()}
+    return {target: fingerprint(chain, target) for target in sorted(called)}
+
+
+def safe_settings(
+    chain: Chain, addresses: Mapping[str, Address], safe: Address, pinned: Mapping[Address, str]
+) -> SafeSettings:
+    """The Safe this desk was set up for."""
+    return SafeSettings(
+        chain_id=chain.chain_id,
+        safe=safe,
+        singleton=addresses["safe-singleton"],
+        multi_send=addresses["safe-multi-send-call-only"],
+        router=addresses["uniswap-router"],
+        pins=pinned,
+        fallback_handler=addresses["safe-fallback-handler"],
+    )
+
+
+def open_desk(
+    root: Path,
+    chain: Chain,
+    addresses: Mapping[str, Address],
+    *,
+    safe: Address,
+    ramp: Address,
+    pinned: Mapping[Address, str],
+    executor: OwnerKey,
+    policy: Policy,
+    market: OffchainMarket,
+    journal: SqlJournal,
+) -> Desk:
+    """Wire a desk on contracts that stand already; a stranger in the Safe refuses the start."""
+    venues = onchain_venues(chain, addresses, safe, ramp)
+    clock = ChainClock(chain)
+
+    def remember(transaction_hash: str, raw: bytes) -> None:
+        journal.intend(f"raw:{transaction_hash}", raw.hex(), clock.now())
+
+    vault = SafeVault(
+        chain,
+        safe_settings(chain, addresses, safe, pinned),
+        venues.permits(),
+        Executor(chain, executor, remember=remember, local=True),
+    )
+    today = [market]
+    broker = PaperBroker(root / "paper-broker.json", lambda: _chains(today[0]), clock)
+    return Desk(root, chain, vault, venues, broker, journal, policy, executor.address, today)
+
+
+def _chains(market: OffchainMarket) -> list[OptionChain]:
+    return [chain for chain in (market.spx, market.vix_options) if chain is not None]
