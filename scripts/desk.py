@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any as SqlJournal
 
 from adapters.evm.aave import AaveAddresses, AaveMarket
 from adapters.evm.chain import Chain
@@ -21,6 +20,7 @@ from adapters.paper.broker import PaperBroker
 from adapters.safe.keystore import OwnerKey
 from adapters.safe.state import SafeSettings, fingerprint
 from adapters.safe.vault import SafeVault
+from adapters.sql.journal import SqlJournal
 from engine.market import MarketSnapshot, OptionChain
 from engine.money import Currency
 from engine.orders import Address, StateMark
@@ -81,7 +81,7 @@ class Desk:
     broker: PaperBroker
     journal: SqlJournal
     policy: Policy
-    executor: Address
+    executor: Executor
     _today: list[OffchainMarket]
 
     @property
@@ -207,15 +207,11 @@ def open_desk(
     def remember(transaction_hash: str, raw: bytes) -> None:
         journal.intend(f"raw:{transaction_hash}", raw.hex(), clock.now())
 
-    vault = SafeVault(
-        chain,
-        safe_settings(chain, addresses, safe, pinned),
-        venues.permits(),
-        Executor(chain, executor, remember=remember, local=True),
-    )
+    sender = Executor(chain, executor, remember=remember, local=True)
+    vault = SafeVault(chain, safe_settings(chain, addresses, safe, pinned), venues.permits(), sender)
     today = [market]
     broker = PaperBroker(root / "paper-broker.json", lambda: _chains(today[0]), clock)
-    return Desk(root, chain, vault, venues, broker, journal, policy, executor.address, today)
+    return Desk(root, chain, vault, venues, broker, journal, policy, sender, today)
 
 
 def _chains(market: OffchainMarket) -> list[OptionChain]:

@@ -175,11 +175,8 @@ def accrue(desk: Desk) -> int:
 
 def chain_units(desk: Desk) -> dict[str, int]:
     """Smallest units the Safe holds per instrument, over every protocol, at the latest final block."""
-    units: dict[str, int] = {}
-    for venue in desk.onchain.by_name().values():
-        for name, held in venue.positions(desk.vault.address).items():
-            units[name] = held
-    return units
+    read = (venue.positions(desk.vault.address) for venue in desk.onchain.by_name().values())
+    return {name: held for positions in read for name, held in positions.items()}
 
 
 def differences(desk: Desk) -> tuple[Break, ...]:
@@ -187,7 +184,7 @@ def differences(desk: Desk) -> tuple[Break, ...]:
     book = balances.book(desk.journal.entries(), final_only=True)
     at_broker = breaks(book, desk.broker.positions(), venues={desk.broker.name}, source=desk.broker.name)
     on_chain = breaks(book, chain_units(desk), venues={"vault"}, source="chain")
-    ether = {"ETH": desk.chain.balance(desk.executor, block="finalized")}
+    ether = {"ETH": desk.chain.balance(desk.executor.sender.address, block="finalized")}
     return (*at_broker, *on_chain, *breaks(book, ether, venues={EXECUTOR}, source="chain"))
 
 

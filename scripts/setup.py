@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
-from typing import Any as SqlJournal
 
 from eth_account import Account
 from eth_utils.crypto import keccak
@@ -16,6 +15,7 @@ from adapters.evm.deploy_builder import account
 from adapters.evm.world import World, prepare_market
 from adapters.files.observation import OffchainMarket
 from adapters.safe.keystore import OwnerKey, from_secret
+from adapters.sql.journal import SqlJournal
 from engine.entries import Entry
 from engine.instruments import MARKET_ZONE, Cash
 from engine.ledger.accounts import EXECUTOR

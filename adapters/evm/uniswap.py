@@ -36,7 +36,11 @@ class PriceGuard:
 
 @dataclass(frozen=True, slots=True)
 class PriceReading:
-    """Spot and average of one pool, as ticks; `deviation` = spot over average, less one."""
+    """
+    Spot and average of one pool, as ticks of token1 per token0.
+
+    `deviation` is spot over average, less one, in that direction.
+    """
 
     spot_tick: int
     mean_tick: float

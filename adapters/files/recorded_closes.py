@@ -21,10 +21,11 @@ NO_CLOSE = "."  # how the VIX file marks a weekday without a session
 
 
 class RecordedCloses(NamedTuple):
-    """Daily closes in points, sessions only: `spx` 1999-2018 and `vix` 2014-2019."""
+    """Daily closes in points, sessions only: `spx` 1999-2018 and `vix` 2014-2019; `spx_open` the openings."""
 
     spx: DailySeries
     vix: DailySeries
+    spx_open: DailySeries
 
 
 def _american(written: object) -> object:
@@ -53,6 +54,7 @@ def recorded_closes(name: str = DISTRIBUTION) -> RecordedCloses:
     return RecordedCloses(
         spx=closes_from(_lines(installed, SPX_FILE), "SPX", "Close", source),
         vix=closes_from(_lines(installed, VIX_FILE), "VIX", "vix", source),
+        spx_open=closes_from(_lines(installed, SPX_FILE), "SPX open", "Open", source),
     )
 
 

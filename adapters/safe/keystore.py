@@ -16,7 +16,8 @@ from engine.orders import Address
 
 _LARGEST_FILE = 65_536
 _MOST_MEMORY = 512 * 1024 * 1024  # bytes scrypt may take: 128 * n * r
-_MOST_WORK = 1 << 26  # n * r * p
+_MOST_WORK = 1 << 24  # n * r * p: eight times what wallets write
+_MOST_LANES = 16  # p
 _MOST_ROUNDS = 10_000_000  # pbkdf2
 
 
@@ -82,13 +83,15 @@ def _keystore(path: Path) -> dict[str, Any]:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as broken:
         raise _unfit(path, broken.strerror or "it cannot be opened", "correct signer.keystore") from None
-    with os.fdopen(handle, "rb") as file:
-        found = os.fstat(file.fileno())
+    try:
+        found = os.fstat(handle)
         if not stat.S_ISREG(found.st_mode):
             raise _unfit(path, "it is not a regular file", "correct signer.keystore")
         if found.st_mode & 0o077:
             raise _unfit(path, f"others may use it (mode {found.st_mode & 0o777:o})", f"chmod 600 {path}")
-        raw = file.read(_LARGEST_FILE + 1)
+        raw = os.read(handle, _LARGEST_FILE + 1)
+    finally:
+        os.close(handle)
     try:
         stored = json.loads(raw) if len(raw) <= _LARGEST_FILE else None
     except ValueError:
@@ -109,7 +112,9 @@ def _bounded(path: Path, stored: dict[str, Any]) -> None:
     if not all(type(value) is int and value > 0 for value in values):
         raise _unfit(path, "its key derivation is not understood", "make a version 3 keystore with your wallet")
     n, r, p = (int(v or 0) for v in (*values, 1, 1)[:3])
-    heavy = n > _MOST_ROUNDS if names == ("c",) else 128 * n * r > _MOST_MEMORY or n * r * p > _MOST_WORK
+    heavy = (
+        n > _MOST_ROUNDS if names == ("c",) else 128 * n * r > _MOST_MEMORY or n * r * p > _MOST_WORK or p > _MOST_LANES
+    )
     if heavy:
         raise _unfit(path, "opening it would take too much memory or time", "make it again at a usual cost")
 

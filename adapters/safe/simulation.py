@@ -6,7 +6,7 @@ from typing import Any
 from adapters.evm.chain import Chain, Reverted
 from adapters.evm.contract import Contract, encode_call
 from adapters.evm.reverts import reason_of
-from adapters.evm.wire import as_bytes
+from adapters.evm.wire import address, as_bytes
 from engine.errors import OrderRejected, VenueUnavailable
 from engine.orders import Address, SafeTx
 
@@ -77,13 +77,15 @@ def written_slots(chain: Chain, safe: Address, data: bytes, *, sender: Address) 
 
 
 def first_revert(chain: Chain, safe: Address, data: bytes, *, sender: Address | None = None) -> str:
-    """The deepest first reverting call and its reason, from a trace; empty where the node cannot trace."""
+    """The batch's call that reverts and the deepest reason, from a trace; empty where the node cannot trace."""
     traced = _trace(chain, safe, data, sender, {"tracer": "callTracer"})
     failing = list(_failing(traced)) if traced else []
     if not failing:
         return ""
-    call = failing[-1]
-    return f"call 0x{call['input'][2:10]} to {call.get('to')}: {reason_of(as_bytes(call.get('output') or '0x'))}"
+    own = [call for call in failing if call["type"] == "CALL" and call["from"].lower() == safe.lower()]
+    call = own[0] if own else failing[-1]
+    said = next((inner["output"] for inner in reversed(failing) if inner.get("output")), "0x")
+    return f"call {call['input'][:10]} to {address(call['to'])}: {reason_of(as_bytes(said))}"
 
 
 def _failing(call: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

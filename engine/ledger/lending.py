@@ -80,7 +80,8 @@ def accruals(
             continue
         grown = stated - position.held.units
         outward = grown if position.held.units > 0 else -grown
-        if not -10 <= outward <= max(10, abs(position.held.units) * Fraction(most)):
+        believable = int(abs(position.held.units) * Fraction(most))
+        if not -10 <= outward <= max(10, believable):
             continue
         key = accrual_key(position.instrument, day)
         found.append(

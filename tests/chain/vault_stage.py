@@ -16,7 +16,7 @@ from adapters.evm.erc20 import Token, TokenTransfers
 from adapters.evm.lyra import LyraAddresses, LyraOptions
 from adapters.evm.onchain_state import OnchainReader
 from adapters.evm.transactions import Executor, GasPolicy
-from adapters.evm.uniswap import PriceGuard, UniswapSwaps
+from adapters.evm.uniswap import UniswapSwaps
 from adapters.evm.uniswap_wire import SwapPool
 from adapters.evm.wire import Holder
 from adapters.evm.world import World, open_world, prepare_market
@@ -26,7 +26,7 @@ from adapters.safe.state import SafeSettings, pin
 from adapters.safe.vault import SafeVault
 from engine.instruments import Cash, Instrument, LendingDebt, LendingSupply
 from engine.money import Currency, Money
-from engine.orders import Address, Order, OrderId, OrderLeg, SafeTx
+from engine.orders import Order, OrderId, OrderLeg, SafeTx
 from engine.ports import SignedSafeTx
 from engine.positions import Sleeve
 
@@ -60,6 +60,13 @@ class Stage:
     settings: SafeSettings
     vault: SafeVault
     remembered: list[tuple[str, bytes]] = field(default_factory=list)
+
+    def remember(self, name: str, raw: bytes) -> None:
+        self.remembered.append((name, raw))
+
+    @property
+    def permits(self) -> list:
+        return [permit for venue in self.venues for permit in venue.permits()]
 
     @property
     def venues(self) -> tuple:

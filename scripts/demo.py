@@ -1,0 +1,156 @@
+"""`hedge demo`: one whole rebalance on a fresh local chain, from observation to settlement and report."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from contextlib import AbstractContextManager
+
+    from adapters.evm.chain import Chain
+    from adapters.evm.world import World
+
+DAY = "2018-04-24"
+"""The recorded day the demo stands on unless told otherwise: VIX closed near 18."""
+
+
+def demo(
+    chain_file: Path = typer.Option(None, "--chain", help="A recorded SPX option chain instead of the modelled one."),
+    day: str = typer.Option(DAY, "--day", help="Recorded day to stand on, 2014 to 2018."),
+    policy_file: Path = typer.Option(None, "--policy", help="Policy file; the default policy otherwise."),
+    rpc: str = typer.Option("", "--rpc", help="Fork this node, which must carry the base world."),
+    backend: str = typer.Option("auto", "--backend", help="auto, anvil or in-process."),
+    out: Path = typer.Option(Path("demo"), "--out", help="Folder for the report, ledger and plans."),
+    as_json: bool = typer.Option(False, "--json", help="One JSON document on standard output."),
+) -> None:
+    """Run one whole rebalance on a local chain and go on to its settlement."""
+    from datetime import date
+
+    from adapters.files.config import load_policy
+    from adapters.files.observation import demo_day, recorded_day
+    from engine.errors import InputError
+    from scripts.output import emit_json
+    from scripts.steps import Steps
+
+    policy = load_policy(policy_file)
+    try:
+        stand = date.fromisoformat(day)
+    except ValueError:
+        raise InputError(f"--day {day!r} refused", why="it is no date", todo="write it as 2018-04-24") from None
+    steps = Steps(quiet=as_json)
+    market = recorded_day(chain_file) if chain_file else demo_day(stand)
+    steps.done("market", f"SPX {market.spx.spot:,.2f}, VIX {market.vix:.2f}, as of {market.asof.isoformat()}")
+    for label in market.modelled:
+        steps.say(f"modelled: {label}")
+    with _local_chain(rpc, backend) as (chain, world, words):
+        steps.done("chain", words)
+        document = _run(out, chain, world, market=market, policy=policy, steps=steps, settle=chain_file is None)
+    if as_json:
+        emit_json(document)
+
+
+def _run(out, chain, world, *, market, policy, steps, settle):  # type: ignore[no-untyped-def]
+    from adapters.evm.deploy_builder import account
+    from adapters.html.page import render
+    from adapters.safe.keystore import unlock
+    from adapters.sql.journal import SqlJournal
+    from engine.ledger.reconcile import require_agreement
+    from scripts import flow
+    from scripts.reporting import Story, compose
+    from scripts.setup import PASSPHRASE, THRESHOLD, furnish, write_cosigners
+    from scripts.walk import Journey, nav_point, walk
+
+    root = out.resolve()
+    _clear(root)
+    journal = SqlJournal(f"sqlite:///{root / 'ledger.sqlite'}")
+    desk, _ = furnish(root, chain, world, market=market, policy=policy, journal=journal)
+    steps.done(
+        "funding", f"Safe {desk.vault.address} of {len(desk.vault.terms().owners)} owners, {THRESHOLD} must sign"
+    )
+    journey = Journey(nav=[nav_point(desk)])
+    proposal = flow.propose(desk)
+    path = flow.save_plan(proposal.plan, root / "plans")
+    steps.done("plan", f"{proposal.plan.digest[:8]} in {path.name}, valid until {proposal.plan.deadline.isoformat()}")
+    for order in proposal.plan.orders:
+        steps.say(f"{order.venue:>10}: {order.step}, at worst {order.limit}")
+    for decision in proposal.decision.target.loans:
+        verdict = f"borrows {decision.debt:,.0f} {decision.asset}" if decision.accepted else "; ".join(decision.reasons)
+        steps.say(f"{decision.market:>10}: {verdict}")
+    keys = [unlock(path, PASSPHRASE) for path in write_cosigners(root / "keys")[:THRESHOLD]]
+    approvals = [flow.sign(desk, proposal.plan, key) for key in keys]
+    steps.done("approvals", ", ".join(f"{approval.owner[:10]}…" for approval in approvals))
+    outcome = flow.apply(desk, proposal.plan, approvals, steps.progress)
+    for fill in outcome.fills:
+        steps.say(f"filled: {fill.memo}")
+    require_agreement(flow.differences(desk))
+    steps.done("reconciled", f"journal, broker and chain agree to the unit after {len(journal.entries())} entries")
+    opened = desk.observe()
+    if settle:
+        walk(desk, world, keys, journey, steps.say)
+        require_agreement(flow.differences(desk))
+        steps.done("settled", f"both books settled on {desk.market.day}; journal, broker and chain agree to the unit")
+    story = Story(proposal, outcome, approvals, journey, opened, settled=settle)
+    report = compose(desk, story)
+    target = root / "report.html"
+    target.write_text(render(report), encoding="utf-8")
+    steps.done("report", str(target))
+    return steps.summary(report, proposal.plan.digest, target, owners={account(i).address: i for i in (1, 2, 3)})
+
+
+def _local_chain(rpc: str, backend: str) -> "AbstractContextManager[tuple[Chain, World, str]]":
+    from contextlib import contextmanager
+
+    from adapters.evm.anvil import anvil_binary, start_anvil
+    from adapters.evm.world import base_world, open_world
+    from engine.errors import ConfigError, InputError
+
+    if backend not in ("auto", "anvil", "in-process"):
+        raise InputError(f"--backend {backend!r} refused", why="no such backend", todo="use auto, anvil or in-process")
+
+    def can_fork() -> bool:
+        try:
+            anvil_binary()
+        except ConfigError:
+            if backend == "anvil" or rpc:
+                raise
+            return False
+        return backend != "in-process"
+
+    @contextmanager
+    def opened() -> "Iterator[tuple[Chain, World, str]]":
+        if not can_fork():
+            with open_world("in-process") as (chain, world):
+                yield chain, world, "a fresh in-process copy of the base world (this backend cannot fork)"
+        elif rpc:
+            world = base_world()
+            with start_anvil(fork=rpc) as chain:
+                _require_world(chain, world, rpc)
+                yield chain, world, f"an anvil fork of {rpc}"
+        else:
+            with open_world() as (base, world), start_anvil(fork=base) as chain:
+                yield chain, world, "an anvil fork of the local base chain"
+
+    return opened()
+
+
+def _require_world(chain: "Chain", world: "World", rpc: str) -> None:
+    from engine.errors import ConfigError
+
+    absent = [name for name in ("safe-singleton", "lyra-market", "aave-cheap-pool") if not chain.code(world[name])]
+    if absent:
+        raise ConfigError(
+            f"{rpc} refused",
+            why=f"it does not carry the base world: no code at {', '.join(absent)}",
+            todo="start one with `hedge chain up` and name its URL",
+        )
+
+
+def _clear(root: Path) -> None:
+    """Make the folder ready; files of an earlier demo go, anything else stays."""
+    root.mkdir(parents=True, exist_ok=True)
+    for name in ("ledger.sqlite", "ledger.sqlite-wal", "ledger.sqlite-shm", "paper-broker.json", "report.html"):
+        (root / name).unlink(missing_ok=True)
+    for plan in (root / "plans").glob("plan-*.json"):
+        plan.unlink()

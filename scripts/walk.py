@@ -1,0 +1,167 @@
+"""From the open book to its settlement: market and chain move on together along the recorded closes."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+
+from adapters.evm.world import World, advance
+from adapters.files.observation import demo_day
+from adapters.files.recorded_closes import RecordedCloses, recorded_closes
+from adapters.safe.keystore import OwnerKey
+from engine.errors import MissingQuote
+from engine.instruments import MARKET_ZONE, Cash, Settlement, VanillaOption
+from engine.ledger import balances, posting
+from engine.ledger.accounts import OFFRAMP
+from engine.ledger.transfer import Transfer, arrived, in_transit
+from engine.money import USD, Money
+from engine.orders import Order, OrderId
+from engine.positions import Book, Sleeve
+from engine.report.blended import NavPoint
+from engine.risk.valuation import Scenarios, book_values
+from engine.risk.view import pricing_view
+from scripts import flow
+from scripts.desk import Desk
+from scripts.flow import Proposal
+
+Say = Callable[[str], None]
+
+
+@dataclass(slots=True)
+class Journey:
+    """What happened on the way: the worth of each engine per day, and later rebalances."""
+
+    nav: list[NavPoint] = field(default_factory=list)
+    later: list[Proposal] = field(default_factory=list)
+
+
+def nav_point(desk: Desk) -> NavPoint:
+    """Worth of each engine today, at mid, in dollars and cents."""
+    view = pricing_view(desk.observe())
+    book = balances.book(desk.journal.entries())
+    worth = {
+        sleeve: Money.rounded(float(book_values(book.of(sleeve), view, Scenarios.now())[0]), USD) for sleeve in Sleeve
+    }
+    return NavPoint(desk.market.day, worth[Sleeve.CONDOR], worth[Sleeve.DEFI], worth[Sleeve.TRANSIT])
+
+
+def walk(desk: Desk, world: World, keys: Sequence[OwnerKey], journey: Journey, say: Say) -> None:
+    """
+    Go on, session by session, until no option of either book is open.
+
+    Each session: the chain's clock and ether move to the close, interest accrues, what expired settles,
+    coins that are due arrive, and where borrowed cash has arrived a rebalance sells the condors it was for.
+    """
+    closes = recorded_closes()
+    for day in _sessions_after(closes, desk.market.day):
+        desk.market = demo_day(day, after=desk.market)
+        advance(desk.chain, world, at=desk.market.asof, eth_usd=Decimal(str(round(desk.market.eth_usd, 2))))
+        desk.chain.mine_to_final()
+        settle_on_chain(desk, say)
+        settle_at_broker(desk, closes, say)
+        flow.accrue(desk)
+        cash = ramp_arrivals(desk, say)
+        if cash:
+            _rebalance(desk, keys, cash, journey, say)
+        journey.nav.append(nav_point(desk))
+        if not open_options(balances.book(desk.journal.entries())):
+            return
+
+
+def open_options(book: Book) -> list[VanillaOption]:
+    """Options still held."""
+    return [p.instrument for p in book if isinstance(p.instrument, VanillaOption)]
+
+
+def settle_at_broker(desk: Desk, closes: RecordedCloses, say: Say) -> None:
+    """Cash-settle what has expired: PM at the close, AM at the opening level, VIX options at that day's VIX."""
+    now = desk.market.asof
+    held = open_options(balances.book(desk.journal.entries()).of(Sleeve.CONDOR))
+    for expiry, settlement, underlying in sorted({(o.expiry, o.settlement, o.underlying) for o in held}):
+        if expiry > now:
+            continue
+        level = settlement_level(closes, expiry, settlement, underlying)
+        fills = desk.broker.settle(expiry, settlement, level, underlying)
+        desk.journal.post([posting.entry_for(fill) for fill in fills])
+        say(f"{desk.market.day}: {len(fills)} {underlying} option(s) settle at {level:,.2f}")
+
+
+def settlement_level(closes: RecordedCloses, expiry: datetime, settlement: Settlement, underlying: str) -> float:
+    """
+    The recorded level an expiry settles at.
+
+    The opening auction's own value is not in the recorded data: the index's opening level stands for it.
+    Raises `MissingQuote` where that day was not recorded.
+    """
+    day = expiry.astimezone(MARKET_ZONE).date()
+    history = closes.vix if underlying == "VIX" else closes.spx if settlement is Settlement.PM else closes.spx_open
+    level = history.on(day)
+    if level is None:
+        raise MissingQuote(f"no settlement level for {day}", why=f"{history.name} has no value", todo="settle by hand")
+    return level
+
+
+def settle_on_chain(desk: Desk, say: Say) -> None:
+    """Ask the options protocol to pay what has expired; anybody may, so the executor does, outside the vault."""
+    options = desk.onchain.options
+    for call in options.settlement(desk.vault.address):
+        receipt = desk.executor.send(call.to, call.data)
+        order = Order(
+            OrderId(f"settle:{receipt.transaction_hash}"),
+            options.name,
+            Sleeve.DEFI,
+            "settlement",
+            (),
+            Money.zero(options.market.quote.currency),
+            Money.zero(options.market.quote.currency),
+            "settle expired options",
+        )
+        fills = options.settled(receipt, order)
+        desk.journal.post([flow.gas_entry(desk, receipt), *(posting.entry_for(fill) for fill in fills)])
+        say(f"{desk.market.day}: {', '.join(fill.memo for fill in fills)}")
+
+
+def ramp_arrivals(desk: Desk, say: Say) -> Money | None:
+    """Turn coins that are due into broker cash, less the fee; None if nothing arrived."""
+    entries = desk.journal.entries()
+    due = in_transit(entries)
+    total = Money.zero(USD)
+    for position in balances.book(entries).of(Sleeve.TRANSIT):
+        for transfer_id, when in due.items():
+            if when > desk.clock.now() or not isinstance(position.instrument, Cash):
+                continue
+            price = desk.observe().chain.prices[position.instrument.currency.code]
+            gross = Money.rounded(float(position.quantity) * price, USD)
+            fee = Money.rounded(gross.amount * desk.policy.loop.ramp_fee, USD)
+            transfer = Transfer(
+                id=transfer_id,
+                sent=position.held,
+                source=Sleeve.DEFI,
+                source_venue="vault",
+                target=Sleeve.CONDOR,
+                target_venue=desk.broker.name,
+                due=when,
+            )
+            desk.broker.deposit(gross - fee)
+            desk.journal.post([arrived(transfer, gross - fee, at=desk.clock.now(), fee=fee)])
+            say(f"{desk.market.day}: {position.held} arrived at the broker as {gross - fee}, fee {fee} ({OFFRAMP})")
+            total = total + gross - fee
+    return total if total else None
+
+
+def _rebalance(desk: Desk, keys: Sequence[OwnerKey], cash: Money, journey: Journey, say: Say) -> None:
+    proposal = flow.propose(desk, borrowed_cash=cash.to_float())
+    if not proposal.plan.orders:
+        say(f"{desk.market.day}: nothing to add; {'; '.join(proposal.decision.target.reasons) or 'limits bind'}")
+        return
+    flow.save_plan(proposal.plan, desk.root / "plans")
+    approvals = [flow.sign(desk, proposal.plan, key) for key in keys]
+    flow.apply(desk, proposal.plan, approvals, lambda _step, _state: None)
+    journey.later.append(proposal)
+    say(f"{desk.market.day}: " + "; ".join(order.step for order in proposal.plan.orders))
+
+
+def _sessions_after(closes: RecordedCloses, day: date) -> Iterator[date]:
+    for session in closes.spx.days.astype(object):
+        if session > day and closes.vix.on(session) is not None:
+            yield session
