@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from engine.errors import LimitBreached
-from engine.ledger.wacc import marginal_cost
+from engine.ledger.wacc import ChainLoan, marginal_cost
 from engine.market import Floats, LendingMarket, MarketSnapshot
 from engine.orders import CheckedPlan, Order, Plan, StateMark, VaultBatch
 from engine.plan.canonical import sealed
@@ -71,17 +71,30 @@ def decide(
     return Decision(snapshot, view, book, policy, measure, aim, limits_of(snapshot, view, measure)(book, 0.0))
 
 
+def loan_terms(debt_usd: float, market: LendingMarket, policy: Policy) -> ChainLoan:
+    """What a loan of `debt_usd` costs besides its rate, by the policy's assumptions (D14)."""
+    loop = policy.loop
+    return ChainLoan(
+        years=loop.horizon_days / 365.0,
+        transactions=2.0,
+        gas_usd=float(loop.gas_usd) / 2.0,
+        ramp_in=float(loop.ramp_fee),
+        ramp_out=float(loop.ramp_fee),
+        liquidation_probability=float(loop.liquidation_probability),
+        close_factor=0.5,
+        penalty=float(loop.liquidation_penalty),
+        hazard=float(loop.protocol_loss),
+        loss_given_default=1.0,
+        collateral_usd=debt_usd / market.ltv,
+    )
+
+
 def loan_cost(market: LendingMarket, debt_usd: float, policy: Policy) -> float:
     """All-in effective annual rate of the next `debt_usd` from this market (D14, D16)."""
+    extra = max(debt_usd, 1.0)
     return marginal_cost(
-        rate=market.borrow_rate,
-        debt=max(debt_usd, 1.0),
-        collateral=max(debt_usd, 1.0) / market.ltv,
-        years=policy.loop.horizon_days / 365.0,
-        gas=float(policy.loop.gas_usd),
-        ramp=2.0 * float(policy.loop.ramp_fee),
-        protocol_loss=float(policy.loop.protocol_loss),
-    )
+        market, loan_terms(0.0, market, policy), loan_terms(extra, market, policy), debt_usd=0.0, extra_usd=extra
+    ).total
 
 
 def limits_of(snapshot: MarketSnapshot, view: PricingView, measure: Frame) -> Readings:

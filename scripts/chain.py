@@ -1,9 +1,12 @@
 """`hedge chain`: the pinned contracts, and a local chain of real protocols that stays up between commands."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from adapters.evm.chain import Chain
 
 app = typer.Typer(help="The pinned contract packages and the local chain.", no_args_is_help=True)
 
@@ -96,12 +99,20 @@ def serve(workspace: Path = typer.Option(..., "-C")) -> None:
     ended = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: ended.set())
     with open_world(keep=_folder(workspace) / "state.json") as (chain, _):
-        note = {"pid": os.getpid(), "url": chain.describe()["url"], "chain_id": chain.chain_id}
+        note = {"pid": os.getpid(), "url": local_url(chain), "chain_id": chain.chain_id}
         partial = _note(workspace).with_suffix(".partial")
         partial.write_text(json.dumps(note), encoding="utf-8")
         partial.replace(_note(workspace))
         ended.wait()
     _note(workspace).unlink(missing_ok=True)
+
+
+def local_url(chain: "Chain") -> str:
+    """Where a local node listens."""
+    from adapters.evm.rpc import HttpNode
+
+    assert isinstance(chain.node, HttpNode)
+    return chain.node.url
 
 
 def start(workspace: Path) -> dict[str, Any]:

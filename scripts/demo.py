@@ -1,7 +1,7 @@
 """`hedge demo`: one whole rebalance on a fresh local chain, from observation to settlement and report."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -11,15 +11,18 @@ if TYPE_CHECKING:
 
     from adapters.evm.chain import Chain
     from adapters.evm.world import World
+    from adapters.files.observation import OffchainMarket
+    from engine.policy.settings import Policy
+    from scripts.steps import Steps
 
 DAY = "2018-04-24"
 """The recorded day the demo stands on unless told otherwise: VIX closed near 18."""
 
 
 def demo(
-    chain_file: Path = typer.Option(None, "--chain", help="A recorded SPX option chain instead of the modelled one."),
+    chain_file: Path | None = typer.Option(None, "--chain", help="A recorded SPX chain instead of the modelled one."),
     day: str = typer.Option(DAY, "--day", help="Recorded day to stand on, 2014 to 2018."),
-    policy_file: Path = typer.Option(None, "--policy", help="Policy file; the default policy otherwise."),
+    policy_file: Path | None = typer.Option(None, "--policy", help="Policy file; the default policy otherwise."),
     rpc: str = typer.Option("", "--rpc", help="Fork this node, which must carry the base world."),
     backend: str = typer.Option("auto", "--backend", help="auto, anvil or in-process."),
     out: Path = typer.Option(Path("demo"), "--out", help="Folder for the report, ledger and plans."),
@@ -41,35 +44,44 @@ def demo(
         raise InputError(f"--day {day!r} refused", why="it is no date", todo="write it as 2018-04-24") from None
     steps = Steps(quiet=as_json)
     market = recorded_day(chain_file) if chain_file else demo_day(stand)
-    steps.done("market", f"SPX {market.spx.spot:,.2f}, VIX {market.vix:.2f}, as of {market.asof.isoformat()}")
-    for label in market.modelled:
-        steps.say(f"modelled: {label}")
     with _local_chain(rpc, backend) as (chain, world, words):
+        steps.done("market", f"SPX {market.spx.spot:,.2f}, VIX {market.vix:.2f}, as of {market.asof.isoformat()}")
+        for label in market.modelled:
+            steps.say(f"modelled: {label}")
         steps.done("chain", words)
         document = _run(out, chain, world, market=market, policy=policy, steps=steps, settle=chain_file is None)
     if as_json:
         emit_json(document)
 
 
-def _run(out, chain, world, *, market, policy, steps, settle):  # type: ignore[no-untyped-def]
+def _run(
+    out: Path,
+    chain: "Chain",
+    world: "World",
+    *,
+    market: "OffchainMarket",
+    policy: "Policy",
+    steps: "Steps",
+    settle: bool,
+) -> "dict[str, Any]":
     from adapters.evm.deploy_builder import account
     from adapters.html.page import render
     from adapters.safe.keystore import unlock
-    from adapters.sql.journal import SqlJournal
+    from engine.ledger import balances
     from engine.ledger.reconcile import require_agreement
     from scripts import flow
+    from scripts.desk import open_journal
     from scripts.reporting import Story, compose
     from scripts.setup import PASSPHRASE, THRESHOLD, furnish, write_cosigners
-    from scripts.walk import Journey, nav_point, walk
+    from scripts.walk import mark, walk
 
     root = out.resolve()
     _clear(root)
-    journal = SqlJournal(f"sqlite:///{root / 'ledger.sqlite'}")
+    journal = open_journal(root / "ledger.sqlite")
     desk, _ = furnish(root, chain, world, market=market, policy=policy, journal=journal)
     steps.done(
         "funding", f"Safe {desk.vault.address} of {len(desk.vault.terms().owners)} owners, {THRESHOLD} must sign"
     )
-    journey = Journey(nav=[nav_point(desk)])
     proposal = flow.propose(desk)
     path = flow.save_plan(proposal.plan, root / "plans")
     steps.done("plan", f"{proposal.plan.digest[:8]} in {path.name}, valid until {proposal.plan.deadline.isoformat()}")
@@ -86,12 +98,19 @@ def _run(out, chain, world, *, market, policy, steps, settle):  # type: ignore[n
         steps.say(f"filled: {fill.memo}")
     require_agreement(flow.differences(desk))
     steps.done("reconciled", f"journal, broker and chain agree to the unit after {len(journal.entries())} entries")
-    opened = desk.observe()
+    story = Story(
+        opened=desk.observe(),
+        opened_book=balances.book(journal.entries()),
+        proposal=proposal,
+        fills=outcome.fills,
+        approvals=approvals,
+    )
+    mark(desk, story)
     if settle:
-        walk(desk, world, keys, journey, steps.say)
+        walk(desk, world, keys, story, steps.say)
         require_agreement(flow.differences(desk))
+        story.settled = True
         steps.done("settled", f"both books settled on {desk.market.day}; journal, broker and chain agree to the unit")
-    story = Story(proposal, outcome, approvals, journey, opened, settled=settle)
     report = compose(desk, story)
     target = root / "report.html"
     target.write_text(render(report), encoding="utf-8")
@@ -102,7 +121,8 @@ def _run(out, chain, world, *, market, policy, steps, settle):  # type: ignore[n
 def _local_chain(rpc: str, backend: str) -> "AbstractContextManager[tuple[Chain, World, str]]":
     from contextlib import contextmanager
 
-    from adapters.evm.anvil import anvil_binary, start_anvil
+    from adapters.evm.anvil import start_anvil
+    from adapters.evm.packages import anvil_binary
     from adapters.evm.world import base_world, open_world
     from engine.errors import ConfigError, InputError
 

@@ -21,6 +21,7 @@ from adapters.safe.keystore import OwnerKey
 from adapters.safe.state import SafeSettings, fingerprint
 from adapters.safe.vault import SafeVault
 from adapters.sql.journal import SqlJournal
+from adapters.sql.storage import database_url
 from engine.market import MarketSnapshot, OptionChain
 from engine.money import Currency
 from engine.orders import Address, StateMark
@@ -124,6 +125,16 @@ class Desk:
         serial, head = self.journal.head()
         block = self.chain.block()
         return StateMark(serial, head, self.chain.chain_id, block.number, block.hash, self.vault.state().nonce)
+
+
+def open_journal(path: Path) -> SqlJournal:
+    """The journal in a file; a new file gets the schema. Raises `SchemaMismatch` where an old one has another."""
+    url = database_url(path)
+    if not path.exists():
+        from adapters.sql.migrate import upgrade
+
+        upgrade(url)
+    return SqlJournal(url)
 
 
 def onchain_venues(chain: Chain, addresses: Mapping[str, Address], safe: Address, ramp: Address) -> OnchainVenues:

@@ -24,6 +24,7 @@ DONE = 0
 UNEXPECTED = 1
 USAGE = 2
 AWAITS_APPROVAL = 10
+INTERRUPTED = 130
 
 _CODES: tuple[tuple[type[EngineError], int], ...] = (
     (InputError, USAGE),

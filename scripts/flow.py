@@ -9,10 +9,11 @@ from pathlib import Path
 
 from adapters.safe.keystore import OwnerKey
 from adapters.safe.signatures import sign_plan, signed, verify
+from adapters.sql.plans import PlanState
 from engine import cycle
 from engine.cycle import Decision
 from engine.entries import Entry
-from engine.errors import AlreadyApplied, PlanChanged
+from engine.errors import AlreadyApplied, OrderRejected, PlanChanged
 from engine.instruments import VanillaOption
 from engine.ledger import balances, posting
 from engine.ledger.accounts import EXECUTOR
@@ -20,12 +21,12 @@ from engine.ledger.lending import accruals
 from engine.ledger.reconcile import Break, breaks
 from engine.ledger.transfer import Transfer, sent
 from engine.money import Money
-from engine.orders import Call, CheckedPlan, Fill, Order, Plan, PlanApproval, VaultBatch
+from engine.orders import ApprovedPlan, Call, CheckedPlan, Fill, Order, Plan, PlanApproval, VaultBatch
 from engine.plan.approval import approve, still_current
-from engine.plan.canonical import document, parse
+from engine.plan.canonical import canonical_bytes, document, parse
 from engine.plan.saga import Outcome, Venues, execute
 from engine.plan.sequence import bounded, broker_orders, vault_orders
-from engine.ports import Receipt
+from engine.ports import Receipt, SignedSafeTx
 from engine.positions import Sleeve
 from scripts.desk import Desk
 
@@ -118,19 +119,20 @@ def apply(desk: Desk, plan: Plan, approvals: Sequence[PlanApproval], progress: P
     Raises `ThresholdNotMet`, `SnapshotExpired`, `PlanChanged`, `AlreadyApplied`, `LimitBreached` before any
     effect, and the venues' own errors after.
     """
-    state = desk.journal.plan_state(plan.digest)
-    if state == "applied":
+    stored = desk.journal.plan(plan.digest)
+    begun = stored is not None and stored.state is PlanState.APPLYING
+    if stored is not None and stored.state is PlanState.APPLIED:
         raise AlreadyApplied(
             f"plan {plan.digest[:8]} refused", why="it was applied already", todo="make a new plan; nothing was sent"
         )
     terms = desk.vault.terms()
     verified = [verify(plan, approval, safe=desk.vault.address) for approval in approvals]
     reviewed(desk, plan)
-    checked = judged(desk, plan) if state != "applying" else cycle.unchecked(plan)
+    checked = cycle.unchecked(plan) if begun else judged(desk, plan)
     approved = approve(checked, verified, owners=terms.owners, threshold=terms.threshold)
-    if state != "applying":
-        still_current(plan, desk.state(), desk.clock.now())
-        desk.journal.begin_plan(plan.digest, desk.clock.now())
+    if not begun:
+        current(desk, plan)
+        _begin(desk, plan, approved)
     roles = {order.id: order.role for order in plan.orders}
     outcome = execute(
         approved,
@@ -142,8 +144,40 @@ def apply(desk: Desk, plan: Plan, approvals: Sequence[PlanApproval], progress: P
         signed=lambda batch, whole: signed(batch.transaction, whole, desk.vault.terms()),
         progress=progress,
     )
-    desk.journal.finish_plan(plan.digest, desk.clock.now())
+    desk.journal.advance(plan.digest, PlanState.APPLIED, desk.clock.now())
     return outcome
+
+
+def current(desk: Desk, plan: Plan) -> None:
+    """Raise `SnapshotExpired` when the deadline passed or chain, Safe nonce or journal moved since it was made."""
+    still_current(plan, desk.state(), desk.clock.now())
+
+
+def simulated(desk: Desk, batch: VaultBatch) -> Receipt:
+    """
+    Execute a batch on a fork as if a quorum had approved it; needs a fork that lends out any account.
+
+    The owners approve the hash on the fork itself, so that no signature is needed. Raises `OrderRejected`
+    with the reason when the batch would fail.
+    """
+    safe, terms = desk.vault.contract, desk.vault.terms()
+    quorum = sorted(terms.owners, key=lambda owner: int(owner, 16))[: terms.threshold]
+    for owner in quorum:
+        desk.chain.request("anvil_setBalance", owner, hex(10**18))
+        desk.chain.request("anvil_impersonateAccount", owner)
+        approval = safe.encode("approveHash", bytes.fromhex(batch.transaction.hash.removeprefix("0x")))
+        sent_hash = desk.chain.request(
+            "eth_sendTransaction", {"from": owner, "to": safe.address, "data": "0x" + approval.hex()}
+        )
+        desk.chain.mined(sent_hash)
+    words = b"".join(bytes.fromhex(owner[2:]).rjust(32, b"\0") + bytes(32) + b"\x01" for owner in quorum)
+    data = desk.vault.calldata(SignedSafeTx(batch.transaction, words))
+    receipt = desk.executor.send(safe.address, data)
+    if receipt.status != 1:
+        raise OrderRejected(
+            f"batch {batch.id} would fail", why="it reverts on a fork of the current block", todo="make a new plan"
+        )
+    return receipt
 
 
 def gas_entry(desk: Desk, receipt: Receipt) -> Entry:
@@ -203,6 +237,16 @@ def _posted(desk: Desk, fill: Fill, role: str) -> Entry:
         return posting.entry_for(fill)
     moved = next(change for change in fill.changes if change.sleeve is Sleeve.TRANSIT)
     return sent(ramp_transfer(desk, fill.key, moved.held, fill), at=fill.at, evidence=fill.evidence)
+
+
+def _begin(desk: Desk, plan: Plan, approved: ApprovedPlan) -> None:
+    """Make the plan, its approvals and its beginning durable; of two that begin it one is refused."""
+    now = desk.clock.now()
+    desk.journal.save_plan(plan.digest, canonical_bytes(document(plan)).decode(), now)
+    for approval in approved.approvals:
+        desk.journal.save_approval(plan.digest, approval.owner, approval.plan_signature, now)
+    desk.journal.advance(plan.digest, PlanState.APPROVED, now)
+    desk.journal.advance(plan.digest, PlanState.APPLYING, now)
 
 
 def ramp_transfer(desk: Desk, key: str, amount: Money, fill: Fill) -> Transfer:

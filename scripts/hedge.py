@@ -4,12 +4,15 @@ import os
 import sys
 from collections.abc import Sequence
 
-import click
 import typer
+from typer.exceptions import TyperException
 
 from engine.errors import EngineError
-from scripts import chain, demo, ledger, market, rebalance, report, simulate, workspace_verbs
-from scripts.exits import UNEXPECTED, USAGE, exit_code
+from scripts import chain, ledger, market, rebalance, workspace_verbs
+from scripts.demo import demo
+from scripts.exits import INTERRUPTED, UNEXPECTED, USAGE, exit_code
+from scripts.report import report
+from scripts.simulate import simulate
 
 app = typer.Typer(
     name="hedge",
@@ -19,7 +22,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-app.command("demo")(demo.demo)
+app.command("demo")(demo)
 app.command("init")(workspace_verbs.init)
 app.add_typer(market.app, name="market")
 app.add_typer(chain.app, name="chain")
@@ -28,8 +31,8 @@ app.command("approve")(rebalance.approve)
 app.command("apply")(rebalance.apply)
 app.command("reconcile")(ledger.reconcile)
 app.add_typer(ledger.app, name="ledger")
-app.command("report")(report.report)
-app.command("simulate")(simulate.simulate)
+app.command("report")(report)
+app.command("simulate")(simulate)
 
 
 @app.callback()
@@ -51,20 +54,17 @@ def run(application: typer.Typer, arguments: Sequence[str] | None = None) -> int
             raise
         _complain(str(refused))
         return exit_code(refused)
-    except click.exceptions.Exit as ended:
+    except typer.Exit as ended:
         return ended.exit_code
-    except click.UsageError as wrong:
-        path = wrong.ctx.command_path if wrong.ctx else "hedge"
-        _complain(f"usage refused: {wrong.format_message().rstrip('.')}; run `{path} --help`")
+    except (typer.Abort, KeyboardInterrupt):
+        _complain("stopped: interrupted; run the same command again to continue what was begun")
+        return INTERRUPTED
+    except TyperException as wrong:
+        command_path = getattr(getattr(wrong, "ctx", None), "command_path", "hedge")
+        _complain(f"usage refused: {_said(wrong).rstrip('.')}; run `{command_path} --help`")
         return USAGE
-    except click.ClickException as wrong:
-        _complain(f"refused: {wrong.format_message()}; run `hedge --help`")
-        return USAGE
-    except (click.Abort, KeyboardInterrupt):
-        _complain("stopped: interrupted; run `hedge apply` again to continue what was begun")
-        return 130
     except BrokenPipeError:
-        sys.stdout = None  # type: ignore[assignment]
+        sys.stdout = None
         return 0
     except Exception as fault:
         if debug:
@@ -72,6 +72,11 @@ def run(application: typer.Typer, arguments: Sequence[str] | None = None) -> int
         _complain(f"unexpected {type(fault).__name__}: {fault}; run again with --debug and report it")
         return UNEXPECTED
     return outcome if isinstance(outcome, int) else 0
+
+
+def _said(wrong: TyperException) -> str:
+    told = getattr(wrong, "format_message", None)
+    return str(told()) if told else str(wrong)
 
 
 def _complain(line: str) -> None:

@@ -11,7 +11,7 @@ from eth_account import Account
 from eth_utils.crypto import keccak
 
 from adapters.evm.chain import Chain
-from adapters.evm.deploy_builder import account
+from adapters.evm.deploy_builder import Builder, account
 from adapters.evm.world import World, prepare_market
 from adapters.files.observation import OffchainMarket
 from adapters.safe.keystore import OwnerKey, from_secret
@@ -76,7 +76,7 @@ def furnish(
     funds = opening(policy, eth_usd)
     for money in funds["vault"]:
         world.mint(chain, money.currency.code, safe, money.units)
-    _send_ether(chain, executor.address, Money.of(EXECUTOR_ETHER, ETH))
+    Builder(chain, account(4)).send_data(executor.address, b"", value=Money.of(EXECUTOR_ETHER, ETH).units)
     pinned = pins(chain, world.addresses, onchain_venues(chain, world.addresses, safe, ramp))
     chain.mine_to_final()
     chain.warp(market.asof)
@@ -146,25 +146,6 @@ def _opening_entries(desk: Desk, funds: dict[str, list[Money]], at: datetime) ->
     for money in funds["vault"]:
         held = Position(Cash(money.currency), money, Sleeve.DEFI, "vault")
         yield capital(held, key=f"capital:{Sleeve.DEFI}:{money.currency}", at=at, memo="owners fund the vault")
-
-
-def _send_ether(chain: Chain, to: Address, money: Money) -> None:
-    payer = account(4)
-    raw = payer.sign_transaction(
-        {
-            "to": to,
-            "value": money.units,
-            "nonce": chain.nonce(payer.address),
-            "gas": 21_000,
-            "maxFeePerGas": 10 * chain.gas_price_wei(),
-            "maxPriorityFeePerGas": 0,
-            "chainId": chain.chain_id,
-            "type": 2,
-        }
-    ).raw_transaction
-    chain.send_raw(bytes(raw))
-    if chain.balance(to) < money.units:
-        chain.mine()
 
 
 def _cents(price: float) -> Decimal:

@@ -1,7 +1,6 @@
 """From the open book to its settlement: market and chain move on together along the recorded closes."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -22,30 +21,23 @@ from engine.risk.valuation import Scenarios, book_values
 from engine.risk.view import pricing_view
 from scripts import flow
 from scripts.desk import Desk
-from scripts.flow import Proposal
+from scripts.reporting import Story
 
 Say = Callable[[str], None]
 
 
-@dataclass(slots=True)
-class Journey:
-    """What happened on the way: the worth of each engine per day, and later rebalances."""
-
-    nav: list[NavPoint] = field(default_factory=list)
-    later: list[Proposal] = field(default_factory=list)
-
-
-def nav_point(desk: Desk) -> NavPoint:
-    """Worth of each engine today, at mid, in dollars and cents."""
+def mark(desk: Desk, story: Story) -> None:
+    """Add today's worth of each engine, at mid, and today's token prices to the story."""
     view = pricing_view(desk.observe())
     book = balances.book(desk.journal.entries())
     worth = {
         sleeve: Money.rounded(float(book_values(book.of(sleeve), view, Scenarios.now())[0]), USD) for sleeve in Sleeve
     }
-    return NavPoint(desk.market.day, worth[Sleeve.CONDOR], worth[Sleeve.DEFI], worth[Sleeve.TRANSIT])
+    story.prices[desk.market.day] = dict(view.token_usd)
+    story.nav.append(NavPoint(desk.market.day, worth[Sleeve.CONDOR], worth[Sleeve.DEFI], worth[Sleeve.TRANSIT]))
 
 
-def walk(desk: Desk, world: World, keys: Sequence[OwnerKey], journey: Journey, say: Say) -> None:
+def walk(desk: Desk, world: World, keys: Sequence[OwnerKey], story: Story, say: Say) -> None:
     """
     Go on, session by session, until no option of either book is open.
 
@@ -62,8 +54,8 @@ def walk(desk: Desk, world: World, keys: Sequence[OwnerKey], journey: Journey, s
         flow.accrue(desk)
         cash = ramp_arrivals(desk, say)
         if cash:
-            _rebalance(desk, keys, cash, journey, say)
-        journey.nav.append(nav_point(desk))
+            _rebalance(desk, keys, cash, story, say)
+        mark(desk, story)
         if not open_options(balances.book(desk.journal.entries())):
             return
 
@@ -149,15 +141,16 @@ def ramp_arrivals(desk: Desk, say: Say) -> Money | None:
     return total if total else None
 
 
-def _rebalance(desk: Desk, keys: Sequence[OwnerKey], cash: Money, journey: Journey, say: Say) -> None:
+def _rebalance(desk: Desk, keys: Sequence[OwnerKey], cash: Money, story: Story, say: Say) -> None:
     proposal = flow.propose(desk, borrowed_cash=cash.to_float())
     if not proposal.plan.orders:
         say(f"{desk.market.day}: nothing to add; {'; '.join(proposal.decision.target.reasons) or 'limits bind'}")
         return
     flow.save_plan(proposal.plan, desk.root / "plans")
     approvals = [flow.sign(desk, proposal.plan, key) for key in keys]
-    flow.apply(desk, proposal.plan, approvals, lambda _step, _state: None)
-    journey.later.append(proposal)
+    outcome = flow.apply(desk, proposal.plan, approvals, lambda _step, _state: None)
+    story.fills = [*story.fills, *outcome.fills]
+    story.opened, story.opened_book = desk.observe(), balances.book(desk.journal.entries())
     say(f"{desk.market.day}: " + "; ".join(order.step for order in proposal.plan.orders))
 
 

@@ -39,13 +39,15 @@ class GasPolicy:
     """
     What may be paid: wei per gas at most, wei per gas to the proposer, wei that stay on the account.
 
-    `wait_seconds` bounds the wait for a block and for finality together.
+    `wait_seconds` bounds the wait for a block and for finality together. `gas_limit` replaces the
+    node's estimate where it has none to trust (a chain in this process).
     """
 
     max_fee_wei: int = 500 * _GWEI
     tip_wei: int = _GWEI
     floor_wei: int = 0
     wait_seconds: float = 900.0
+    gas_limit: int | None = None
 
 
 class Executor:
@@ -172,7 +174,9 @@ class Executor:
                 todo="wait for it, or `hedge resume`; nothing was sent",
             )
         head = chain.block()
-        gas = min(chain.estimate_gas(to, data, sender=sender) * GAS_MARGIN[0] // GAS_MARGIN[1], head.gas_limit)
+        gas = self.policy.gas_limit or min(
+            chain.estimate_gas(to, data, sender=sender) * GAS_MARGIN[0] // GAS_MARGIN[1], head.gas_limit
+        )
         fee = self._fee(head.base_fee_wei)
         needed = gas * fee + self.policy.floor_wei
         held = chain.balance(sender)

@@ -5,6 +5,7 @@ import gzip
 import zlib
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime
+from functools import cache
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from typing import Annotated, NamedTuple
 
@@ -39,6 +40,7 @@ class _Row(BaseModel):
     close: Annotated[float, Field(gt=0)]
 
 
+@cache
 def recorded_closes(name: str = DISTRIBUTION) -> RecordedCloses:
     """
     The recorded closes from an installed distribution.

@@ -1,230 +1,170 @@
-"""The journal in a database: append-only, hash-chained, each event once."""
+"""The journal on disk: intents before effects, entries once, and nothing ever changed."""
 
-import hashlib
-import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, insert, select
 
-from adapters.sql.database import open_database, translated, writing
-from adapters.sql.tables import ENTRY, INSTRUMENT, INTENT, LEG, PLAN
-from engine.entries import Account, Entry, EntryStatus, Leg
-from engine.errors import AlreadyApplied, LedgerError
-from engine.instruments import Instrument, from_terms, terms
-from engine.money import Money
-from engine.plan.canonical import canonical_bytes
+from adapters.sql.books import entries_in, post
+from adapters.sql.chain import BOOKS, Draft, append, head_of
+from adapters.sql.plans import Plans
+from adapters.sql.schema import Row
+from adapters.sql.verify import BadLink, first_bad_link
+from adapters.sql.wire import canonical
+from engine.entries import Entry
+from engine.errors import LedgerError
 
-GENESIS = "0" * 64
-"""Hash before the first record."""
-
-_APPLYING, _APPLIED = "applying", "applied"
+_INTENTS, _FILLS, _NOTES = (Row.metadata.tables[name] for name in ("intents", "fills", "notes"))
 
 
-class SqlJournal:
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A document of the journal: its key or topic, its text, and the instant it was written for."""
+
+    key: str
+    text: str
+    at: datetime
+
+
+class SqlJournal(Plans):
     """
-    The append-only book of intents, entries and plans (port `engine.ports.Journal`).
+    The append-only book of intents, fills, entries and plans in one SQLite file.
 
-    Entries read once are kept in memory; a later call reads only what was posted since, so that its cost
-    does not grow with history.
+    Implements `engine.ports.Journal`. Each call that writes is one transaction, durable on disk when it
+    returns. The database must be at the program's schema: `adapters.sql.migrate.upgrade(url)` first.
+
+    Parameters
+    ----------
+    url : `adapters.sql.storage.database_url(path)`
+    wait : seconds to wait for another writer before `Busy`
     """
-
-    def __init__(self, url: str) -> None:
-        self._engine = open_database(url)
-        self._known: list[Entry] = []
-        self._instruments: dict[str, Instrument] = {}
-        self._head = (0, GENESIS)
 
     def intend(self, key: str, payload: str, at: datetime) -> bool:
-        """Make an intent durable; False if it already was."""
-        with writing(self._engine) as connection:
-            if connection.execute(select(INTENT.c.key).where(INTENT.c.key == key)).first():
-                return False
-            connection.execute(insert(INTENT).values(key=key, payload=payload, at=at.isoformat()))
-        return True
+        """
+        Make an intent durable before its effect; False if it already was.
 
-    def intent(self, key: str) -> str | None:
-        """The payload of an intent, None if there is none."""
-        with translated(), self._engine.connect() as connection:
-            found = connection.execute(select(INTENT.c.payload).where(INTENT.c.key == key)).first()
-        return str(found[0]) if found else None
+        Raises `LedgerError` if the key is there with another payload: two different effects may never
+        share one identity.
+        """
+        with self.writing() as connection:
+            kept = connection.execute(select(_INTENTS.c.payload).where(_INTENTS.c.key == key)).scalar_one_or_none()
+            if kept is not None:
+                _require_same("intent", key, kept, payload)
+                return False
+            serial = append(connection, [Draft("intent", key, at, payload)])[0]
+            connection.execute(insert(_INTENTS), {"serial": serial, "key": key, "payload": payload, "at": at})
+            return True
+
+    def intent(self, key: str) -> Written | None:
+        """The intent with that key, None if there is none."""
+        with self.reading() as connection:
+            row = connection.execute(select(_INTENTS).where(_INTENTS.c.key == key)).first()
+        return Written(row.key, row.payload, row.at) if row else None
+
+    def intents(self, prefix: str = "") -> tuple[Written, ...]:
+        """Every intent whose key begins with `prefix`, in order of writing."""
+        query = select(_INTENTS).where(_INTENTS.c.key.startswith(prefix, autoescape=True))
+        with self.reading() as connection:
+            rows = connection.execute(query.order_by(_INTENTS.c.serial)).all()
+        return tuple(Written(row.key, row.payload, row.at) for row in rows)
 
     def post(self, entries: Sequence[Entry]) -> int:
         """
         Append entries whose key is new, all in one transaction; returns how many were new.
 
-        An entry whose key is known with the same content changes nothing; with another content it is refused
-        by `LedgerError`, and nothing of the call is posted.
+        A key that is there with the same legs and status changes nothing, wherever it was seen this
+        time. Raises `LedgerError`, and posts none of them, if its legs or status differ.
         """
-        with writing(self._engine) as connection:
-            self._catch_up(connection)
-            serial, previous = self._head
-            known = {entry.key: entry for entry in self._known}
-            fresh: list[tuple[int, Entry, str, str]] = []
-            for entry in entries:
-                if entry.key in known:
-                    _same(known[entry.key], entry)
-                    continue
-                known[entry.key] = entry
-                digest = chained(previous, entry)
-                serial += 1
-                fresh.append((serial, entry, previous, digest))
-                previous = digest
-            self._insert(connection, fresh)
-        self._known.extend(entry for _, entry, _, _ in fresh)
-        self._head = (serial, previous)
-        return len(fresh)
+        with self.writing() as connection:
+            return post(connection, entries)
 
-    def entries(self) -> Sequence[Entry]:
-        """Every entry in order of posting."""
-        with translated(), self._engine.connect() as connection:
-            self._catch_up(connection)
-        return tuple(self._known)
+    def entries(self, *, after: int = 0) -> Sequence[Entry]:
+        """Every entry in order of posting; only those after one serial if given."""
+        with self.reading() as connection:
+            return [entry for _, entry in entries_in(connection, after=after)]
+
+    def record_fill(self, key: str, order_id: str, document: str, at: datetime, entries: Sequence[Entry] = ()) -> bool:
+        """
+        Keep a venue's evidence and post what it means in one transaction; False if it was kept before.
+
+        The entries are posted in either case, since posting twice changes nothing. Raises
+        `LedgerError` if the key is there with another document or order.
+        """
+        body = canonical({"order_id": order_id, "document": document})
+        with self.writing() as connection:
+            kept = connection.execute(select(_FILLS.c.order_id, _FILLS.c.document).where(_FILLS.c.key == key)).first()
+            if kept is None:
+                serial = append(connection, [Draft("fill", key, at, body)])[0]
+                row = {"serial": serial, "key": key, "order_id": order_id, "document": document, "at": at}
+                connection.execute(insert(_FILLS), row)
+            else:
+                known = canonical({"order_id": kept.order_id, "document": kept.document})
+                _require_same("fill", key, known, body)
+            post(connection, entries)
+            return kept is None
+
+    def fills(self, order_id: str | None = None) -> tuple[Written, ...]:
+        """Documents of the fills of one order, or of all, in order of writing."""
+        query = select(_FILLS) if order_id is None else select(_FILLS).where(_FILLS.c.order_id == order_id)
+        with self.reading() as connection:
+            rows = connection.execute(query.order_by(_FILLS.c.serial)).all()
+        return tuple(Written(row.key, row.document, row.at) for row in rows)
+
+    def note(self, topic: str, document: str, at: datetime) -> int:
+        """Keep a word under a topic (a halt, a resume, a session's counter); returns its serial."""
+        with self.writing() as connection:
+            return _note(connection, topic, document, at)
+
+    def notes(self, topic: str) -> tuple[Written, ...]:
+        """Everything under one topic, in order of writing; the last is what holds now."""
+        query = select(_NOTES).where(_NOTES.c.topic == topic).order_by(_NOTES.c.serial)
+        with self.reading() as connection:
+            rows = connection.execute(query).all()
+        return tuple(Written(row.topic, row.document, row.at) for row in rows)
 
     def head(self) -> tuple[int, str]:
-        """Serial and hash of the last record."""
-        self.entries()
-        return self._head
-
-    def verify(self) -> int:
         """
-        Read the whole chain again and return how many entries it has.
+        Serial and hash of the last record that changed the books: an intent, a fill or an entry.
 
-        Raises `LedgerError` naming the first record whose content and hash disagree.
+        Saving a plan, signing it or halting does not move it, so that a plan stays as fresh as the
+        books it was made from. (0, 64 zeros) if there is none.
         """
-        previous, count = GENESIS, 0
-        with translated(), self._engine.connect() as connection:
-            for row, entry in self._stored(connection, 0):
-                count += 1
-                if row.previous != previous or chained(previous, entry) != row.hash or row.serial != count:
-                    raise LedgerError(
-                        f"journal record {row.serial} ({row.key}) is not what was posted",
-                        why="its content does not give its hash, or the link before it is broken",
-                        todo="restore the last good backup and run `hedge reconcile`; do not trade on this journal",
-                    )
-                previous = row.hash
-        return count
+        with self.reading() as connection:
+            return head_of(connection, BOOKS)
 
-    def plan_state(self, digest: str) -> str:
-        """How far a plan got: `planned`, `applying` or `applied`."""
-        with translated(), self._engine.connect() as connection:
-            found = connection.execute(select(PLAN.c.state).where(PLAN.c.digest == digest)).first()
-        return str(found[0]) if found else "planned"
+    def tip(self) -> tuple[int, str]:
+        """Serial and hash of the last record of any kind: what to remember elsewhere for `verify`."""
+        with self.reading() as connection:
+            return head_of(connection)
 
-    def begin_plan(self, digest: str, at: datetime) -> None:
-        """Mark a plan as begun, durably, before its first effect. Raises `AlreadyApplied` the second time."""
-        with writing(self._engine) as connection:
-            if connection.execute(select(PLAN.c.state).where(PLAN.c.digest == digest)).first():
-                raise AlreadyApplied(
-                    f"plan {digest[:8]} refused", why="it was begun already", todo="run `hedge apply` to continue it"
-                )
-            connection.execute(insert(PLAN).values(digest=digest, state=_APPLYING, at=at.isoformat()))
+    def verify(self, anchor: tuple[int, str] | None = None) -> BadLink | None:
+        """
+        The first record that is not what was written, None if all are (I10).
 
-    def finish_plan(self, digest: str, at: datetime) -> None:
-        """Mark a plan as carried out."""
-        with writing(self._engine) as connection:
-            connection.execute(update(PLAN).where(PLAN.c.digest == digest).values(state=_APPLIED, at=at.isoformat()))
+        `anchor` is an earlier `head` or `tip` remembered elsewhere: it finds records cut off the end.
+        """
+        with self.reading() as connection:
+            return first_bad_link(connection, anchor)
 
-    def close(self) -> None:
-        """Let go of the database."""
-        self._engine.dispose()
-
-    def _catch_up(self, connection: Connection) -> None:
-        for row, entry in self._stored(connection, self._head[0]):
-            self._known.append(entry)
-            self._head = (row.serial, row.hash)
-
-    def _stored(self, connection: Connection, after: int) -> list[tuple[Any, Entry]]:
-        rows = connection.execute(select(ENTRY).where(ENTRY.c.serial > after).order_by("serial")).all()
-        if not rows:
-            return []
-        legs: dict[int, list[Leg]] = {row.serial: [] for row in rows}
-        asked = select(LEG).where(LEG.c.serial > after).order_by("serial", "position")
-        for leg in connection.execute(asked):
-            instrument = self._instrument(connection, leg.instrument)
-            legs[leg.serial].append(Leg(Account(leg.account), Money(int(leg.units), instrument.unit), instrument))
-        return [
-            (
-                row,
-                Entry(
-                    key=row.key,
-                    at=datetime.fromisoformat(row.at),
-                    memo=row.memo,
-                    legs=tuple(legs[row.serial]),
-                    evidence=json.loads(row.evidence),
-                    status=EntryStatus(row.status),
-                ),
+    def require_intact(self, anchor: tuple[int, str] | None = None) -> None:
+        """Raises `LedgerError` that names the first bad link; silent if there is none."""
+        if bad := self.verify(anchor):
+            raise LedgerError(
+                "journal was changed", why=str(bad), todo="restore a backup, then run `hedge reconcile`; do not trade"
             )
-            for row in rows
-        ]
-
-    def _instrument(self, connection: Connection, name: str) -> Instrument:
-        if name not in self._instruments:
-            for row in connection.execute(select(INSTRUMENT)):
-                self._instruments[row.id] = from_terms(json.loads(row.terms))
-        return self._instruments[name]
-
-    def _insert(self, connection: Connection, fresh: list[tuple[int, Entry, str, str]]) -> None:
-        if not fresh:
-            return
-        stored = {row.id for row in connection.execute(select(INSTRUMENT.c.id))}
-        new = {leg.instrument.id: leg.instrument for _, entry, _, _ in fresh for leg in entry.legs}
-        written = [
-            {"id": name, "terms": canonical_bytes(terms(i)).decode()} for name, i in new.items() if name not in stored
-        ]
-        if written:
-            connection.execute(insert(INSTRUMENT), written)
-        connection.execute(
-            insert(ENTRY),
-            [
-                {
-                    "serial": serial,
-                    "key": entry.key,
-                    "at": entry.at.isoformat(),
-                    "memo": entry.memo,
-                    "status": entry.status.value,
-                    "evidence": canonical_bytes(entry.evidence).decode(),
-                    "previous": previous,
-                    "hash": digest,
-                }
-                for serial, entry, previous, digest in fresh
-            ],
-        )
-        connection.execute(
-            insert(LEG),
-            [
-                {
-                    "serial": serial,
-                    "position": position,
-                    "account": leg.account,
-                    "instrument": leg.instrument.id,
-                    "units": str(leg.amount.units),
-                }
-                for serial, entry, _, _ in fresh
-                for position, leg in enumerate(entry.legs)
-            ],
-        )
-        self._instruments.update(new)
 
 
-def chained(previous: str, entry: Entry) -> str:
-    """SHA-256 over the hash before and the entry's canonical content."""
-    content = {
-        "key": entry.key,
-        "at": entry.at.isoformat(),
-        "memo": entry.memo,
-        "status": entry.status.value,
-        "evidence": dict(entry.evidence),
-        "legs": [[leg.account, terms(leg.instrument), str(leg.amount.units)] for leg in entry.legs],
-    }
-    return hashlib.sha256(previous.encode() + canonical_bytes(content)).hexdigest()
+def _note(connection: Connection, topic: str, document: str, at: datetime) -> int:
+    serial = append(connection, [Draft("note", topic, at, document)])[0]
+    connection.execute(insert(_NOTES), {"serial": serial, "topic": topic, "document": document, "at": at})
+    return serial
 
 
-def _same(posted: Entry, again: Entry) -> None:
-    if chained(GENESIS, posted) != chained(GENESIS, again):
+def _require_same(kind: str, key: str, kept: str, given: str) -> None:
+    if kept != given:
         raise LedgerError(
-            f"entry {again.key} refused",
-            why="it was posted before with another content",
-            todo="post a reversing pair for a correction; entries are never changed",
+            f"{kind} {key!r} refused",
+            why=f"another {kind} with that key is kept, and its content differs",
+            todo="look it up before doing anything else",
         )

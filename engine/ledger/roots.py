@@ -12,6 +12,7 @@ LOWEST, HIGHEST = -0.9999, 100.0
 
 _NARROW = 1e-9
 _TOUCHES = 1e-13
+_ONE = 1e-6  # roots closer than a hundredth of a basis point are one: rounding cannot tell them apart
 
 
 def rate_roots(times: Floats, flows: Floats) -> tuple[float, ...]:
@@ -92,8 +93,10 @@ def _sum(times: Floats, flows: Floats, u: float) -> float:
 
 
 def _distinct(found: list[float]) -> list[float]:
-    kept: list[float] = []
+    clusters: list[list[float]] = []
     for u in found:
-        if not kept or u - kept[-1] > 4 * _NARROW:
-            kept.append(u)
-    return kept
+        if clusters and u - clusters[-1][-1] <= _ONE:
+            clusters[-1].append(u)
+        else:
+            clusters.append([u])
+    return [math.fsum(cluster) / len(cluster) for cluster in clusters]

@@ -13,7 +13,7 @@ from engine.policy.settings import HedgeSettings
 from engine.risk.smile import Smile
 
 _VIX_MULTIPLIER = Decimal(100)
-_MOST = 16
+_MOST = 10
 
 
 def put_offers(quotes: ExpiryQuotes, smile: Smile, rules: HedgeSettings) -> Iterator[HedgeOffer]:

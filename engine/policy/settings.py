@@ -97,7 +97,9 @@ class LoopSettings(_Section):
     ramp_fee: Annotated[Share, Field(ge=0, le=Decimal("0.05"))] = Field(default=share("0.10%"))
     ramp_days: Annotated[int, Field(ge=1, le=7)] = 2
     protocol_loss: Annotated[Share, Field(ge=0, le=1)] = Field(default=share("0.50%"))  # a year, of collateral
-    gas_usd: Dollars = Decimal(60)
+    liquidation_probability: Annotated[Share, Field(ge=0, le=1)] = Field(default=share("0.10%"))  # over the horizon
+    liquidation_penalty: Annotated[Share, Field(ge=0, le=1)] = Field(default=share("5%"))
+    gas_usd: Dollars = Decimal(60)  # to open and close
 
 
 class CostSettings(_Section):

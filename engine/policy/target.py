@@ -27,6 +27,9 @@ HIGH_VOL = 25.0
 _MOST_EXPIRIES = 3
 """Expiries nearest to the target tenor that compete."""
 
+_VIX_EXPIRIES = 2
+"""VIX expiries beyond the shortest core tenor whose calls compete as hedges."""
+
 Returns = Callable[[float, float], Floats]
 """Sampled real-world ln(S_T / F), given days and the at-the-money volatility to them (D33)."""
 
@@ -210,9 +213,10 @@ def _hedges(snapshot: MarketSnapshot, view: PricingView, policy: Policy) -> list
         for offer in put_offers(quotes, smile, policy.hedge)
     ]
     if snapshot.vix_options is not None:
-        for quotes in snapshot.vix_options.slices:
+        later = [q for q in snapshot.vix_options.slices if q.years(snapshot.asof) * 365.0 >= policy.core.dte_min]
+        for quotes in later[:_VIX_EXPIRIES]:
             smile = view.vix_smiles.get((quotes.root, quotes.expiry))
-            if smile is not None and quotes.years(snapshot.asof) * 365.0 >= policy.core.dte_min:
+            if smile is not None:
                 offers.extend(vix_call_offers(quotes, smile))
     return offers
 

@@ -96,7 +96,7 @@ def payoff(curve: PayoffCurve) -> str:
 
     Bands shade one and two standard deviations; dotted marks are break-evens and today's level.
     """
-    left, right, top, bottom = 64.0, _WIDTH - 16, 58.0, 300.0
+    left, right, top, bottom = 64.0, _WIDTH - 22, 58.0, 300.0
     x = _linear(curve.spots[0], curve.spots[-1], left, right)
     ticks = nice_ticks(min(*curve.at_expiry, *curve.today, 0), max(*curve.at_expiry, *curve.today, 0))
     y = _linear(ticks[0], ticks[-1], bottom, top)
@@ -126,8 +126,8 @@ def payoff(curve: PayoffCurve) -> str:
         body.append(_text(clamped(level), bottom + 34, number(level, 0), "strong", "middle"))
     body.append(_line(clamped(curve.spot), top - 6, clamped(curve.spot), bottom, "axis"))
     body.append(_text(clamped(curve.spot), top - 12, f"now {number(curve.spot, 0)}", "strong", "middle"))
-    body.append(_text(clamped(curve.one_sd[0]) + 4, top + 14, "1 SD", "muted"))
-    body.append(_text(clamped(curve.two_sd[0]) + 4, top + 14, "2 SD", "muted"))
+    body.append(_text(clamped(curve.one_sd[0]) + 4, bottom - 8, "1 SD", "muted"))
+    body.append(_text(clamped(curve.two_sd[0]) + 4, bottom - 8, "2 SD", "muted"))
     body.append(_text(0, bottom + 34, "break-even", "muted") if curve.break_evens else "")
     body += [
         _line(left, 12, left + 28, 12, "line"),
@@ -269,7 +269,7 @@ def waterfall(
     `words` writes a figure with sign and unit; the bars start where the row above ended. `costs` draws
     the steps in one neutral colour, where more is neither gain nor loss.
     """
-    left, right, row_height = 176.0, _WIDTH - 116, 28.0
+    left, right, figures, row_height = 292.0, _WIDTH - 2, 276.0, 28.0
     ends = [0.0]
     for _, value in steps:
         ends.append(ends[-1] + value)
@@ -286,7 +286,7 @@ def waterfall(
         body.append(_rect(x(min(start, end)), y + 6, max(abs(x(end) - x(start)), 1.0), row_height - 12, style))
         if not last:
             body.append(_line(x(end), y + row_height - 6, x(end), y + row_height + 6, "axis"))
-        body.append(_text(_WIDTH, y + 18, words(value), "strong" if last else "", "end"))
+        body.append(_text(figures, y + 18, words(value), "strong" if last else "", "end"))
     desc = "; ".join(f"{label} {words(value)}" for label, _, _, value in bars) + "."
     return _svg(key, title, desc, bottom + 2, body)
 

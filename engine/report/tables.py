@@ -363,7 +363,7 @@ def _lending(report: BlendedReport) -> Table:
         )
         for row in report.lending
     )
-    headings = "Market | #Collateral | #Debt | #Health factor | #Liquidated at | #Borrow rate | Decision"
+    headings = "Market | #Collateral | #Debt | #Health factor | #Liquidated at price | #Borrow rate | Decision"
     return _table("lending", "Lending", headings, rows)
 
 

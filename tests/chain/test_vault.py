@@ -453,3 +453,14 @@ def test_only_the_nonce_of_the_safes_own_storage_changes(s):
 
     assert written_slots(s.chain, s.holder.safe, harmless, sender=sender) == {5}
     assert written_slots(s.chain, s.holder.safe, s.vault.calldata(s.sign(grab)), sender=sender) == {4, 5}
+
+
+def test_the_same_batch_runs_on_a_chain_in_this_process():
+    with stage("in-process") as s:
+        lending = supply("aave-cheap", WETH, "20")
+        buying = order("lyra", s.put(), "10", Money.of("-2100", SUSD))
+
+        receipt = s.run((s.lyra, buying), (s.cheap, lending))
+
+        assert receipt.final
+        assert [len(venue.read(asked, receipt)) for venue, asked in ((s.lyra, buying), (s.cheap, lending))] == [1, 1]

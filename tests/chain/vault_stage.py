@@ -183,7 +183,7 @@ def build(chain: Chain, world: World) -> Stage:
         chain,
         owner(4),
         remember=lambda name, raw: remembered.append((name, raw)),
-        policy=GasPolicy(wait_seconds=10.0),
+        policy=GasPolicy(wait_seconds=10.0, gas_limit=None if chain.can_fork else 15_000_000),
         local=True,
     )
     vault = SafeVault(chain, settings, permits, executor)

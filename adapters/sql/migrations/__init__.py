@@ -1,0 +1,1 @@
+"""Migrations of the journal's database, run in process by `adapters.sql.migrate`."""

@@ -1,13 +1,14 @@
-"""Runs the migrations on the connection that the program hands over."""
+"""Run by alembic; the connection is handed in by `adapters.sql.migrate`, never opened here."""
 
 from alembic import context
-from sqlmodel import SQLModel
 
-from adapters.sql import tables
+from adapters.sql.schema import Row
 
-assert tables.EntryRow.metadata is SQLModel.metadata
 context.configure(
-    connection=context.config.attributes["connection"], target_metadata=SQLModel.metadata, render_as_batch=True
+    connection=context.config.attributes["connection"],
+    target_metadata=Row.metadata,
+    render_as_batch=True,
+    transactional_ddl=True,
 )
 with context.begin_transaction():
     context.run_migrations()

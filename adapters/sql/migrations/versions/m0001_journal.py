@@ -1,0 +1,65 @@
+"""Records, and what they say in columns."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = None
+
+
+def upgrade() -> None:
+    op.create_table(
+        "records",
+        sa.Column("serial", sa.Integer, primary_key=True),
+        *_texts("kind", "key", "at", "body", "previous", "hash"),
+        sa.UniqueConstraint("hash"),
+    )
+    _under_serial("instruments", "digest", "name", "terms", unique=("digest",))
+    op.create_index("ix_instruments_name", "instruments", ["name"])
+    _under_serial("entries", "key", "at", "memo", "status", "evidence", unique=("key",))
+    op.create_table(
+        "legs",
+        sa.Column("serial", sa.Integer, sa.ForeignKey("entries.serial"), primary_key=True),
+        sa.Column("ordinal", sa.Integer, primary_key=True),
+        sa.Column("account", sa.Text, nullable=False),
+        sa.Column("instrument", sa.Text, sa.ForeignKey("instruments.digest"), nullable=False),
+        sa.Column("units", sa.Text, nullable=False),
+    )
+    _under_serial("intents", "key", "payload", "at", unique=("key",))
+    _under_serial("fills", "key", "order_id", "document", "at", unique=("key",))
+    op.create_index("ix_fills_order_id", "fills", ["order_id"])
+    _under_serial("plans", "digest", "document", "at", unique=("digest",))
+    _under_plan("approvals", "owner", "document", "at", unique="owner")
+    _under_plan("plan_states", "state", "at", unique="state")
+    _under_serial("notes", "topic", "document", "at")
+    op.create_index("ix_notes_topic", "notes", ["topic"])
+
+
+def downgrade() -> None:
+    for table in ("notes", "plan_states", "approvals", "plans", "fills", "intents", "legs", "entries"):
+        op.drop_table(table)
+    op.drop_table("instruments")
+    op.drop_table("records")
+
+
+def _texts(*names: str) -> list[sa.Column[str]]:
+    return [sa.Column(name, sa.Text, nullable=False) for name in names]
+
+
+def _under_serial(table: str, *columns: str, unique: tuple[str, ...] = ()) -> None:
+    op.create_table(
+        table,
+        sa.Column("serial", sa.Integer, sa.ForeignKey("records.serial"), primary_key=True),
+        *_texts(*columns),
+        *([sa.UniqueConstraint(*unique)] if unique else []),
+    )
+
+
+def _under_plan(table: str, *columns: str, unique: str) -> None:
+    op.create_table(
+        table,
+        sa.Column("serial", sa.Integer, sa.ForeignKey("records.serial"), primary_key=True),
+        sa.Column("digest", sa.Text, sa.ForeignKey("plans.digest"), nullable=False),
+        *_texts(*columns),
+        sa.UniqueConstraint("digest", unique),
+    )

@@ -1,0 +1,94 @@
+"""`hedge ledger` and `hedge reconcile`: the books, their hash chain, and their agreement with the venues."""
+
+from pathlib import Path
+
+import typer
+
+app = typer.Typer(help="The journal: what is in it and whether it is whole.", no_args_is_help=True)
+_WORKSPACE = typer.Option(Path(), "-C", help="Workspace folder.")
+_JSON = typer.Option(False, "--json", help="One JSON document.")
+
+
+@app.command("verify")
+def verify(workspace: Path = _WORKSPACE, as_json: bool = _JSON) -> None:
+    """Read the whole hash chain again; the first bad link is named."""
+    from scripts.desk import open_journal
+    from scripts.output import emit_json, say
+    from scripts.workspace import LEDGER, load
+
+    journal = open_journal(load(workspace).root / LEDGER)
+    journal.require_intact()
+    count, (serial, head) = len(journal.entries()), journal.tip()
+    if as_json:
+        emit_json(
+            {"schema": "hedge.ledger-verify/1", "status": "whole", "entries": count, "serial": serial, "head": head}
+        )
+    else:
+        say(f"{count} entries, every link holds; head {head}")
+
+
+@app.command("show")
+def show(workspace: Path = _WORKSPACE, as_json: bool = _JSON) -> None:
+    """Every entry with its legs, in order of posting."""
+    from scripts.desk import open_journal
+    from scripts.output import emit_json, say
+    from scripts.workspace import LEDGER, load
+
+    entries = open_journal(load(workspace).root / LEDGER).entries()
+    if as_json:
+        rows = [
+            {
+                "key": entry.key,
+                "at": entry.at.isoformat(),
+                "memo": entry.memo,
+                "status": entry.status.value,
+                "evidence": dict(entry.evidence),
+                "legs": [{"account": leg.account, "amount": str(leg.amount)} for leg in entry.legs],
+            }
+            for entry in entries
+        ]
+        emit_json({"schema": "hedge.ledger-show/1", "status": "done", "entries": rows})
+        return
+    for entry in entries:
+        say(f"{entry.at.isoformat()} {entry.status} {entry.memo}  [{entry.key}]")
+        for leg in entry.legs:
+            say(f"    {leg.account:<32} {leg.amount}")
+
+
+@app.command("migrate")
+def migrate(workspace: Path = _WORKSPACE, as_json: bool = _JSON) -> None:
+    """Bring the journal's database to this program's schema; what is in it stays."""
+    from adapters.sql.migrate import upgrade
+    from adapters.sql.storage import database_url
+    from scripts.output import emit_json, say
+    from scripts.workspace import LEDGER, load
+
+    schema = upgrade(database_url(load(workspace).root / LEDGER))
+    if as_json:
+        emit_json({"schema": "hedge.ledger-migrate/1", "status": "done", "at": schema})
+    else:
+        say(f"journal is at schema {schema}")
+
+
+def reconcile(workspace: Path = _WORKSPACE, as_json: bool = _JSON) -> None:
+    """Compare the journal with the broker's book and the chain at its last final block, to the unit."""
+    from engine.ledger.reconcile import require_agreement
+    from scripts import flow
+    from scripts.output import emit_json, say
+    from scripts.workspace import opened
+
+    with opened(workspace) as (_, desk):
+        found = flow.differences(desk)
+        entries = len(desk.journal.entries())
+    if as_json:
+        emit_json(
+            {
+                "schema": "hedge.reconcile/1",
+                "status": "break" if found else "agrees",
+                "entries": entries,
+                "breaks": [str(each) for each in found],
+            }
+        )
+    require_agreement(found)
+    if not as_json:
+        say(f"journal, broker and chain agree to the unit after {entries} entries")

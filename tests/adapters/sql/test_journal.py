@@ -1,0 +1,192 @@
+import tempfile
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from adapters.sql.journal import SqlJournal
+from adapters.sql.migrate import upgrade
+from adapters.sql.storage import database_url
+from engine.entries import Account, Entry, Leg
+from engine.errors import LedgerError
+from engine.instruments import Cash
+from engine.ledger import balances, posting
+from engine.money import Currency, Money, usd
+from tests.engine.ledger.events import PUT, START, cash, fill, held, journals, wide
+
+
+def opening(key="c1", amount=100):
+    return posting.capital(cash(usd(amount)), key=key, at=START)
+
+
+def test_an_intent_is_written_once_and_read_back(journal):
+    assert journal.intend("plan:1", '{"step":"1"}', START) is True
+    assert journal.intend("plan:1", '{"step":"1"}', START + timedelta(hours=1)) is False
+
+    kept = journal.intent("plan:1")
+    assert (kept.text, kept.at) == ('{"step":"1"}', START)
+    assert journal.intent("plan:2") is None
+    assert [i.key for i in journal.intents("plan:")] == ["plan:1"]
+    assert journal.intents("plan_") == ()
+
+
+def test_one_intent_key_never_means_two_effects(journal):
+    journal.intend("k", "buy", START)
+
+    with pytest.raises(LedgerError, match="its content differs"):
+        journal.intend("k", "sell", START)
+
+
+def test_posting_twice_changes_nothing(journal):
+    assert journal.post([opening(), opening()]) == 1
+    head = journal.head()
+
+    assert journal.post([opening()]) == 0
+    assert journal.head() == head
+
+
+@pytest.mark.fault("F99")
+def test_the_same_entry_seen_elsewhere_is_the_same_entry(journal):
+    journal.post([opening()])
+    again = replace(opening(), evidence={"block": "0xb", "log": "1"}, at=START + timedelta(seconds=12))
+
+    assert journal.post([again]) == 0
+    assert journal.entries() == [opening()]
+
+
+def test_a_key_with_other_legs_is_refused_and_posts_nothing(journal):
+    journal.post([opening()])
+
+    with pytest.raises(LedgerError, match="legs or status differ"):
+        journal.post([opening("c2"), opening("c1", 101)])
+    with pytest.raises(LedgerError, match="legs or status differ"):
+        journal.post([opening("c3"), opening("c3", 101)])
+    assert [entry.key for entry in journal.entries()] == ["c1"]
+
+
+def test_equal_instruments_are_stored_once_whatever_their_zone_or_zeros(journal):
+    same = replace(
+        PUT,
+        expiry=PUT.expiry.astimezone(ZoneInfo("America/New_York")),
+        strike=Decimal("3800.00"),
+        multiplier=Decimal("1E+2"),
+    )
+    first = posting.entry_for(fill("a", held(PUT, 1), cash(usd(-5))))
+    second = posting.entry_for(fill("b", held(same, 1), cash(usd(-5))))
+
+    journal.post([first, second])
+
+    assert journal.entries() == [first, second]
+    assert balances.book(journal.entries()).held(PUT).units == 2
+    with journal.reading() as connection:
+        names = connection.exec_driver_sql("SELECT name FROM instruments").scalars().all()
+    assert sorted(names) == sorted(["USD", PUT.id])
+
+
+def test_more_entries_than_one_statement_can_name_are_posted_at_once(journal):
+    many = [opening(f"c{i}", i) for i in range(1, 1201)]
+
+    assert journal.post(many) == 1200
+    assert journal.entries() == many
+    assert journal.post(many) == 0
+    assert journal.verify() is None
+
+
+def test_entries_after_a_serial_are_the_rest(journal):
+    journal.post([opening("c1")])
+    serial, _ = journal.head()
+    journal.post([opening("c2")])
+
+    assert [entry.key for entry in journal.entries(after=serial)] == ["c2"]
+
+
+def test_a_fill_and_its_entries_are_kept_in_one_transaction(journal):
+    entry = posting.entry_for(fill("f1", held(PUT, 1), cash(usd(-5))))
+
+    assert journal.record_fill("f1", "o-1", "{}", START, [entry]) is True
+    assert journal.record_fill("f1", "o-1", "{}", START, [entry]) is False
+    with pytest.raises(LedgerError, match="content differs"):
+        journal.record_fill("f1", "o-2", "{}", START)
+    with pytest.raises(LedgerError, match="legs or status"):
+        journal.record_fill("f2", "o-1", "{}", START, [replace(entry, legs=())])
+
+    assert [f.key for f in journal.fills("o-1")] == ["f1"]
+    assert journal.fills("o-2") == ()
+    assert len(journal.fills()) == 1
+
+
+def test_plans_and_notes_do_not_move_the_head_that_plans_are_made_from(journal):
+    journal.post([opening()])
+    head = journal.head()
+
+    journal.save_plan("d" * 64, "{}", START)
+    journal.note("halt", "by me", START)
+
+    assert journal.head() == head
+    assert journal.tip()[0] > head[0]
+    assert [note.text for note in journal.notes("halt")] == ["by me"]
+
+
+def test_an_empty_journal_has_a_head(journal):
+    assert journal.head() == (0, "0" * 64)
+    assert journal.entries() == []
+    assert journal.post([]) == 0
+    assert journal.verify() is None
+
+
+@pytest.fixture(scope="module")
+def shared():
+    """One database for all examples of a property; each example writes under keys of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        url = database_url(Path(folder) / "j.db")
+        upgrade(url)
+        with SqlJournal(url) as opened:
+            yield opened
+
+
+@pytest.mark.requirement("D34")
+@settings(max_examples=40, deadline=None)
+@given(entries=journals(most=8))
+def test_a_replay_gives_the_same_entries_and_the_same_book(shared, entries):
+    prefix = f"{shared.tip()[0]}:"
+    mine = [replace(entry, key=prefix + entry.key) for entry in entries]
+    before, _ = shared.tip()
+
+    shared.post(mine)
+    shared.post(mine)
+
+    read = shared.entries(after=before)
+    assert read == mine
+    assert set(balances.book(read)) == set(balances.book(mine))
+
+
+@pytest.mark.fault("F17")
+@settings(max_examples=60, deadline=None)
+@given(units=wide, places=st.integers(0, 18))
+def test_any_amount_to_two_hundred_and_fifty_six_bits_comes_back_exactly(shared, units, places):
+    token = Cash(Currency(f"T{places}", places))
+    exact = Money(units, token.currency)
+    legs = (Leg(Account("assets:defi:safe"), exact, token), Leg(Account("equity:trading"), -exact, token))
+    before, _ = shared.tip()
+
+    shared.post([Entry(f"x{before}", datetime.now(UTC), "exact", legs)])
+
+    (read,) = shared.entries(after=before)
+    assert read.legs == legs
+    assert read.legs[0].amount.amount == exact.amount
+
+
+@pytest.mark.fault("F17")
+def test_eighteen_places_do_not_round(journal):
+    token = Cash(Currency("X", 18))
+    amount = Money.of("123456789.123456789123456789", token.currency)
+    legs = (Leg(Account("assets:defi:safe"), amount, token), Leg(Account("equity:trading"), -amount, token))
+
+    journal.post([Entry("x", START, "exact", legs)])
+
+    assert str(journal.entries()[0].legs[0].amount.amount) == "123456789.123456789123456789"

@@ -1,0 +1,117 @@
+"""Entries that tests share, and a strategy that makes any sequence of them."""
+
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+
+from hypothesis import strategies as st
+
+from engine.instruments import Cash, LendingDebt, LendingSupply
+from engine.ledger import lending, posting, reversal, settlement, transfer
+from engine.money import ETH, USD, Currency, Money, usd
+from engine.orders import Fill, OrderId
+from engine.positions import Position, Sleeve
+from tests.engine.terms import spx
+
+START = datetime(2023, 2, 7, 15, 0, tzinfo=UTC)
+USDC = Currency("USDC", 6)
+SUPPLY, DEBT = LendingSupply("aave-v3", ETH), LendingDebt("aave-v3", USDC)
+PUT = spx(3800, "P")
+
+
+def held(instrument, units, sleeve=Sleeve.CONDOR, venue="paper"):
+    return Position(instrument, Money(units, instrument.unit), sleeve, venue)
+
+
+def cash(amount, sleeve=Sleeve.CONDOR, venue="paper"):
+    return Position(Cash(amount.currency), amount, sleeve, venue)
+
+
+def fill(key, *changes, fees=None, slippage=None, at=START, final=True, evidence=None):
+    return Fill(
+        key=key,
+        order_id=OrderId("o-1"),
+        at=at,
+        changes=changes,
+        fees=fees or {},
+        slippage=slippage or Money.zero(USD),
+        memo=key,
+        evidence=evidence or {},
+        final=final,
+    )
+
+
+amounts = st.integers(min_value=-(10**12), max_value=10**12)
+positive = st.integers(min_value=1, max_value=10**12)
+wide = st.integers(min_value=-(2**256) + 1, max_value=2**256 - 1).filter(bool)
+
+
+@st.composite
+def one_event(draw, number):
+    """The entries of one event that happened on day `number`."""
+    at, key = START + timedelta(days=number), f"e{number}"
+    match draw(st.integers(0, 8)):
+        case 0:
+            return [posting.capital(cash(Money(draw(positive), USD)), key=key, at=at)]
+        case 1:
+            bought, paid = draw(st.integers(-50, 50)), Money(draw(amounts), USD)
+            return [
+                posting.entry_for(
+                    fill(
+                        key,
+                        held(PUT, bought),
+                        cash(paid),
+                        fees={"commission": Money(draw(positive), USD), "exchange": Money(draw(positive), USD)},
+                        slippage=Money(draw(amounts), USD),
+                        at=at,
+                    )
+                )
+            ]
+        case 2:
+            seen = fill(
+                key,
+                held(DEBT, -draw(wide), Sleeve.DEFI, "aave-v3"),
+                cash(Money(draw(wide), USDC), Sleeve.DEFI, "safe"),
+                fees={"gas": Money(draw(positive), ETH)},
+                at=at,
+                final=False,
+                evidence={"block_hash": "0xa"},
+            )
+            entry = posting.entry_for(seen)
+            return [entry, reversal.void(entry, at=at, reason="reorg")] if draw(st.booleans()) else [entry]
+        case 3:
+            return [posting.gas(draw(positive), chain_id=1, transaction_hash=key, at=at)]
+        case 4:
+            grown = held(SUPPLY, draw(wide), Sleeve.DEFI, "aave-v3")
+            return [lending.accrual(grown, at.date(), at=at, evidence={"block": "1"})]
+        case 5:
+            lots = draw(st.integers(-20, 20).filter(bool))
+            paid = settlement.payout(PUT, held(PUT, lots).held, Decimal(draw(st.integers(3000, 4500))))
+            return [settlement.settled(held(PUT, lots), paid, at=at, key=key, cost=usd(1))]
+        case 6:
+            sent = Money(draw(positive), USDC)
+            move = transfer.Transfer(key, sent, Sleeve.DEFI, "safe", Sleeve.CONDOR, "paper", at)
+            arrived = transfer.arrived(move, Money(draw(positive), USD), fee=usd(draw(st.integers(0, 9))), at=at)
+            return [transfer.sent(move, at=at), arrived][: draw(st.integers(1, 2))]
+        case 7:
+            crossing = fill(
+                key,
+                cash(Money(-draw(positive), USDC), Sleeve.DEFI, "safe"),
+                cash(Money(draw(positive), USD), Sleeve.TRANSIT, "offramp"),
+                at=at,
+            )
+            return [posting.entry_for(crossing)]
+        case _:
+            first = posting.entry_for(fill(key, held(PUT, 2), cash(usd(-500)), at=at))
+            second = fill(key, held(PUT, 1), cash(usd(-250)), at=at)
+            return [first, *reversal.correction(first, second, revision="02")]
+
+
+@st.composite
+def journals(draw, most=12):
+    """Any sequence of events, as one list of entries with distinct keys."""
+    count = draw(st.integers(0, most))
+    return [entry for number in range(count) for entry in draw(one_event(number))]
+
+
+def days(*offsets):
+    return [date(2025, 1, 1) + timedelta(days=offset) for offset in offsets]

@@ -1,0 +1,54 @@
+"""The whole job, run once and looked at by many tests."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SHARED = ROOT.parent / "shared" / "data"
+
+
+def hedge(*arguments, cwd=ROOT, check=None, **changes):
+    """Run the command as a user does; the result carries output, error and exit code."""
+    ran = subprocess.run(
+        [sys.executable, "-m", "scripts.hedge", *map(str, arguments)],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **changes},
+        stdin=subprocess.DEVNULL,
+    )
+    if check is not None:
+        assert ran.returncode == check, ran.stderr
+    return ran
+
+
+def skip_without_packages():
+    from adapters.evm.packages import missing
+
+    if missing():
+        pytest.skip("the pinned contract packages are not fetched: run `hedge chain fetch`")
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory):
+    """The settled demo: its JSON document and its folder."""
+    skip_without_packages()
+    out = tmp_path_factory.mktemp("settled demo")  # a path with a space
+    ran = hedge("demo", "--json", "--out", out, check=0)
+    return json.loads(ran.stdout), out
+
+
+@pytest.fixture(scope="session")
+def desk(tmp_path_factory):
+    """A workspace with its own chain, stopped at the end."""
+    skip_without_packages()
+    folder = tmp_path_factory.mktemp("desks") / "desk"
+    hedge("init", folder, check=0)
+    yield folder
+    hedge("chain", "down", "-C", folder)

@@ -1,0 +1,89 @@
+"""Plan, approve and apply through the command, each step its own process."""
+
+import json
+import shutil
+
+import pytest
+
+from scripts.setup import PASSPHRASE
+from tests.journeys.conftest import hedge
+
+pytestmark = [pytest.mark.journey, pytest.mark.chain, pytest.mark.timeout(240)]
+
+
+@pytest.fixture(scope="module")
+def plan(desk):
+    ran = hedge("plan", "new", "-C", desk, "--json", check=10)
+    return json.loads(ran.stdout)["path"]
+
+
+def approve(desk, plan, index):
+    key = desk / "keys" / f"owner-{index}.json"
+    return hedge("approve", plan, "--key", key, "--passphrase", "env:PASS", "-C", desk, "--json", PASS=PASSPHRASE)
+
+
+@pytest.fixture(scope="module")
+def applied(desk, plan, tmp_path_factory):
+    """The plan's way, step by step, with what each step answered."""
+    steps = {"unsigned": hedge("apply", plan, "-C", desk)}
+    steps["first"] = approve(desk, plan, 1)
+    steps["one signature"] = hedge("apply", plan, "-C", desk)
+    steps["second"] = approve(desk, plan, 2)
+    edited = tmp_path_factory.mktemp("edited") / "plan.json"
+    shutil.copyfile(plan, edited)
+    edited.write_text(edited.read_text(encoding="utf-8").replace("aave-cheap", "aave-dear"), encoding="utf-8")
+    steps["edited"] = hedge("apply", edited, "-C", desk)
+    steps["simulated"] = hedge("simulate", plan, "-C", desk, "--json")
+    steps["applied"] = hedge("apply", plan, "-C", desk, "--json")
+    steps["again"] = hedge("apply", plan, "-C", desk)
+    return steps
+
+
+@pytest.mark.parametrize(
+    ("step", "code", "words"),
+    [
+        ("unsigned", 10, "0 of 2 approvals"),
+        ("one signature", 10, "1 of 2 approvals"),
+        ("edited", 11, "edited after it was made"),
+        ("again", 12, "applied already"),
+    ],
+)
+def test_what_is_not_wholly_approved_or_not_new_is_refused_in_one_line(applied, step, code, words):
+    refused = applied[step]
+
+    assert refused.returncode == code
+    assert words in refused.stderr
+    assert len(refused.stderr.strip().splitlines()) == 1
+    assert refused.stdout == ""
+
+
+def test_each_owner_signs_the_plan_and_each_of_its_safe_transactions(applied):
+    first = json.loads(applied["first"].stdout)
+
+    assert first["status"] == "signed"
+    assert first["signatures"] == 3  # plan, batch, cancel
+
+
+def test_a_simulation_on_a_fork_shows_the_changes_and_leaves_the_chain_alone(applied):
+    shown = json.loads(applied["simulated"].stdout)
+
+    assert shown["gas"] > 500_000
+    assert any("debt" in name for name in shown["changes"])
+
+
+def test_an_approved_plan_is_carried_out_and_the_books_agree(applied, desk):
+    document = json.loads(applied["applied"].stdout)
+
+    assert document["status"] == "applied"
+    assert document["unfilled"] == []
+    assert json.loads(hedge("reconcile", "-C", desk, "--json", check=0).stdout)["breaks"] == []
+    assert json.loads(hedge("ledger", "verify", "-C", desk, "--json", check=0).stdout)["status"] == "whole"
+
+
+def test_the_open_book_is_reported_without_annualising(applied, desk, tmp_path):
+    target = tmp_path / "report.html"
+
+    ran = hedge("report", "-C", desk, "--html", target, check=0)
+
+    assert "not annualised" in ran.stdout
+    assert target.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
