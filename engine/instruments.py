@@ -195,9 +195,7 @@ class IronCondor:
     @property
     def width(self) -> Decimal:
         """The wider of the two spreads, in points: what bounds the payout."""
-        return max(
-            self.put_short.strike - self.put_wing.strike, self.call_wing.strike - self.call_short.strike
-        )
+        return max(self.put_short.strike - self.put_wing.strike, self.call_wing.strike - self.call_short.strike)
 
 
 def terms(instrument: Instrument) -> dict[str, Any]:

@@ -59,6 +59,4 @@ class Book:
         for change in changes:
             key = (change.sleeve, change.venue, change.instrument)
             merged[key] = merged.get(key, Money.zero(change.held.currency)) + change.held
-        return Book(
-            tuple(Position(i, held, sleeve, venue) for (sleeve, venue, i), held in merged.items() if held)
-        )
+        return Book(tuple(Position(i, held, sleeve, venue) for (sleeve, venue, i), held in merged.items() if held))

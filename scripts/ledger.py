@@ -71,13 +71,14 @@ def migrate(workspace: Path = _WORKSPACE, as_json: bool = _JSON) -> None:
 
 
 def reconcile(workspace: Path = _WORKSPACE, as_json: bool = _JSON) -> None:
-    """Compare the journal with the broker's book and the chain at its last final block, to the unit."""
+    """Post the interest the chain shows, then compare journal, broker and chain, to the unit."""
     from engine.ledger.reconcile import require_agreement
     from scripts import flow
     from scripts.output import emit_json, say
     from scripts.workspace import opened
 
     with opened(workspace) as (_, desk):
+        accrued = flow.accrue(desk)
         found = flow.differences(desk)
         entries = len(desk.journal.entries())
     if as_json:
@@ -86,9 +87,10 @@ def reconcile(workspace: Path = _WORKSPACE, as_json: bool = _JSON) -> None:
                 "schema": "hedge.reconcile/1",
                 "status": "break" if found else "agrees",
                 "entries": entries,
+                "interest_posted": accrued,
                 "breaks": [str(each) for each in found],
             }
         )
     require_agreement(found)
     if not as_json:
-        say(f"journal, broker and chain agree to the unit after {entries} entries")
+        say(f"journal, broker and chain agree to the unit after {entries} entries, {accrued} of interest posted now")

@@ -6,9 +6,10 @@ from datetime import date, timedelta
 
 from engine import cycle
 from engine.cycle import limits_of
+from engine.entries import Entry
 from engine.instruments import Instrument, LendingDebt
 from engine.ledger import balances
-from engine.ledger.irr import Basis, Return
+from engine.ledger.irr import Basis, CashFlow, Return, time_weighted
 from engine.ledger.statements import Performance, Statement, statement
 from engine.ledger.wacc import Capm, Source, Wacc, wacc
 from engine.market import MarketSnapshot
@@ -112,7 +113,7 @@ def compose(desk: Desk, story: Story) -> BlendedReport:
         ),
         modelled=story.opened.modelled,
         nav=tuple(story.nav),
-        returns=_returns(returns),
+        returns=_returns(returns, entries, story),
         attribution=_attribution(returns),
         wacc=tuple(_wacc_row(source, weight) for source, weight in zip(capital.sources, capital.weights, strict=True)),
         limits=limit_rows(readings),
@@ -171,19 +172,36 @@ def _period(value: Return) -> PeriodReturn:
     return PeriodReturn(value.rate, value.days, annualised=value.basis is not Basis.HOLDING_PERIOD, why=value.note)
 
 
-def _returns(found: Statement) -> tuple[EngineReturn, ...]:
-    rows = [("blended", found.blended), *((sleeve.value, found.sleeves[sleeve]) for sleeve in Sleeve)]
+def _returns(found: Statement, entries: Sequence[Entry], story: Story) -> tuple[EngineReturn, ...]:
+    rows = [(None, found.blended), *((sleeve, found.sleeves[sleeve]) for sleeve in Sleeve)]
     return tuple(
-        _engine_return(name, performance) for name, performance in rows if performance.put_in or performance.gain
+        _engine_return(sleeve, part, _linked(sleeve, entries, story))
+        for sleeve, part in rows
+        if part.put_in or part.gain
     )
 
 
-def _engine_return(name: str, performance: Performance) -> EngineReturn:
+def _linked(sleeve: Sleeve | None, entries: Sequence[Entry], story: Story) -> PeriodReturn:
+    """Daily returns of one engine, or of all, linked over the days that were marked."""
+    parts = tuple(Sleeve) if sleeve is None else (sleeve,)
+    values = [(point.on, sum(getattr(point, part.value).to_float() for part in parts)) for point in story.nav]
+    marked = {day for day, _ in values}
+    flows = [
+        CashFlow(flow.day, flow.paid.to_float() * _rate(flow.instrument, flow.day, story.prices))
+        for flow in balances.capital_flows(entries)
+        if flow.sleeve in parts and flow.day in marked
+    ]
+    if len(values) < 2:  # one valuation links nothing
+        return PeriodReturn(None, 0, why="one valuation")
+    return _period(time_weighted(values, flows))
+
+
+def _engine_return(sleeve: Sleeve | None, performance: Performance, linked: PeriodReturn) -> EngineReturn:
     return EngineReturn(
-        engine=name,
+        engine=sleeve.value if sleeve else "blended",
         gross=_period(performance.gross),
         net=_period(performance.net),
-        time_weighted=PeriodReturn(None, performance.net.days, why="shown for the blend in the NAV series"),
+        time_weighted=linked,
         wedges=tuple(Wedge(label, bp) for label, bp in performance.wedges_bp.items()),
     )
 

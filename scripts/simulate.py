@@ -20,7 +20,7 @@ def simulate(
 
     plan = read_plan(plan_file)
     with opened(workspace) as (where, desk), start_anvil(fork=desk.chain) as fork:
-        fork.warp(max(desk.clock.now(), plan.asof))
+        fork.warp(fork.block().timestamp + 1)
         there = open_desk(
             where.root,
             fork,

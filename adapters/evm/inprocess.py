@@ -48,9 +48,7 @@ class InProcessNode:
             "eth_getCode": lambda who, at: self._tester.get_code(who, _number(at)),
             "eth_getStorageAt": self._storage,
             "eth_call": lambda call, at: self._tester.call(_transaction(call), _number(at)),
-            "eth_estimateGas": lambda call, at="latest": hex(
-                self._tester.estimate_gas(_transaction(call), _number(at))
-            ),
+            "eth_estimateGas": self._estimate,
             "eth_sendRawTransaction": self._send_raw,
             "eth_getTransactionReceipt": self._receipt,
             "eth_getTransactionByHash": self._transaction_by_hash,
@@ -95,6 +93,10 @@ class InProcessNode:
             "baseFeePerGas": hex(block["base_fee_per_gas"]),
             "gasLimit": hex(block["gas_limit"]),
         }
+
+    def _estimate(self, call: Mapping[str, str], at: object = "latest") -> str:
+        self._stamp()  # py-evm estimates in the block being made
+        return hex(self._tester.estimate_gas(_transaction(call), _number(at)))
 
     def _storage(self, who: str, slot: str, at: object) -> str:
         found = self._tester.get_storage_at(who, slot, _number(at))
@@ -201,6 +203,9 @@ def start_in_process(*, state: Path | None = None, timestamp: datetime = START) 
     return Chain(InProcessNode(accounts, int(timestamp.timestamp())))
 
 
+_CALLER_WEI = 10**18
+
+
 def _import_tester() -> tuple[Callable[[Mapping[str, Account], int], Any], tuple[type[Exception], ...]]:
     try:
         with warnings.catch_warnings():
@@ -241,7 +246,8 @@ def _genesis(accounts: Mapping[str, Account]) -> dict[bytes, Account]:
     funded = {account(i).address.lower(): {"balance": hex(FUNDED_WEI)} for i in range(ACCOUNTS)}
     return {
         bytes.fromhex(address.removeprefix("0x")): {
-            "balance": int(str(terms.get("balance", "0x0")), 16),
+            # py-evm makes the sender of an eth_call pay; a contract that is called from needs some ether
+            "balance": max(int(str(terms.get("balance", "0x0")), 16), _CALLER_WEI),
             "nonce": _whole(terms.get("nonce", 0)),
             "code": bytes.fromhex(str(terms.get("code", "0x")).removeprefix("0x")),
             "storage": {int(slot, 16): int(word, 16) for slot, word in terms.get("storage", {}).items()},

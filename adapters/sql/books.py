@@ -6,7 +6,7 @@ from itertools import groupby
 
 from sqlalchemy import Connection, Row, insert, select
 
-from adapters.sql.chain import RECORDS, Draft, append
+from adapters.sql.chain import RECORDS, Draft, append, as_written
 from adapters.sql.schema import Row as Stored
 from adapters.sql.wire import (
     canonical,
@@ -63,8 +63,8 @@ def post(connection: Connection, entries: Sequence[Entry]) -> int:
 def entries_in(connection: Connection, *, after: int = 0) -> Iterator[tuple[int, Entry]]:
     """Every entry with its serial, in order of posting, after one serial."""
     named = {row.digest: read_instrument(row.terms) for row in connection.execute(select(INSTRUMENTS))}
-    heads = connection.execute(select(ENTRIES).where(ENTRIES.c.serial > after).order_by(ENTRIES.c.serial))
-    rows = connection.execute(select(LEGS).where(LEGS.c.serial > after).order_by(LEGS.c.serial, LEGS.c.ordinal))
+    heads = connection.execute(as_written(ENTRIES).where(ENTRIES.c.serial > after))
+    rows = connection.execute(as_written(LEGS).where(LEGS.c.serial > after).order_by(LEGS.c.ordinal))
     legs = {serial: tuple(group) for serial, group in groupby(rows, key=lambda row: row.serial)}
     for head in heads:
         own = legs.get(head.serial, ())

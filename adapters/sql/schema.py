@@ -9,7 +9,7 @@ compares the two.
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Dialect, ForeignKey, MetaData, Text, UniqueConstraint
+from sqlalchemy import Dialect, ForeignKey, Index, MetaData, Text, UniqueConstraint
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import Field, SQLModel
 
@@ -97,6 +97,7 @@ class LegRow(Row, table=True):
     """One leg: `units` is an exact integer of the instrument's smallest unit."""
 
     __tablename__ = "legs"
+    __table_args__ = (Index("ix_legs_account", "account", "instrument"),)
     serial: int = Field(sa_column_args=[ForeignKey("entries.serial")], primary_key=True)
     ordinal: int = Field(primary_key=True)
     account: str

@@ -2,13 +2,12 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import zip_longest
 from typing import Any
 
 from sqlalchemy import Connection, func, select
 
 from adapters.sql.books import ENTRIES, INSTRUMENTS, LEGS, entries_in
-from adapters.sql.chain import GENESIS, RECORDS, link
+from adapters.sql.chain import GENESIS, RECORDS, as_written, link
 from adapters.sql.schema import Row
 from adapters.sql.wire import canonical, digest, entry_body, instrument_text
 from engine.errors import EngineError
@@ -42,25 +41,18 @@ def first_bad_link(connection: Connection, anchor: tuple[int, str] | None = None
 
 def _broken_chain(connection: Connection, anchor: tuple[int, str] | None) -> BadLink | None:
     previous, expected, anchored = GENESIS, 1, anchor is None or anchor == (0, GENESIS)
-    for row in connection.execute(select(RECORDS).order_by(RECORDS.c.serial)):
+    for row in connection.execute(as_written(RECORDS)):
         if row.serial != expected:
             return BadLink(expected, row.key, f"it is missing, {row.serial} follows")
         if row.previous != previous:
             return BadLink(row.serial, row.key, "it does not follow from the record before it")
-        if row.hash != _hash(row):
+        if row.hash != link(row.serial, row.kind, row.key, row.at, row.body, row.previous):
             return BadLink(row.serial, row.key, "its content does not match its hash")
         anchored = anchored or (row.serial, row.hash) == anchor
         previous, expected = row.hash, expected + 1
     if not anchored and anchor is not None:
         return BadLink(anchor[0], "anchor", "the record remembered elsewhere is not in this journal")
     return None
-
-
-def _hash(row: Any) -> str:
-    try:
-        return link(row.serial, row.kind, row.key, row.at, row.body, row.previous)
-    except (ValueError, TypeError):
-        return ""
 
 
 def _differing_table(connection: Connection) -> BadLink | None:
@@ -74,20 +66,24 @@ def _differing_table(connection: Connection) -> BadLink | None:
 def _difference(connection: Connection, kind: str, rebuilt: Iterator[Content]) -> BadLink | None:
     query = select(RECORDS.c.serial, RECORDS.c.key, RECORDS.c.body).where(RECORDS.c.kind == kind)
     written = (tuple(row) for row in connection.execute(query.order_by(RECORDS.c.serial)))
-    last = 0
+    serial = 0
+    for record in written:
+        serial, key, _ = record
+        try:
+            columns = next(rebuilt, None)
+        except (EngineError, ValueError, KeyError, TypeError) as unreadable:
+            return BadLink(serial, key, f"its {kind} columns cannot be read: {unreadable}")
+        if columns != record:
+            return BadLink(serial, key, f"its {kind} columns differ from its record")
     try:
-        for record, columns in zip_longest(written, rebuilt):
-            serial, key, _ = record or columns
-            last = serial
-            if record != columns:
-                return BadLink(serial, key, f"its {kind} columns differ from its record")
+        surplus = next(rebuilt, None)
     except (EngineError, ValueError, KeyError, TypeError) as unreadable:
-        return BadLink(last + 1, kind, f"its columns cannot be read: {unreadable}")
-    return None
+        return BadLink(serial + 1, kind, f"a {kind} without a record: {unreadable}")
+    return BadLink(surplus[0], surplus[1], f"a {kind} without a record") if surplus else None
 
 
 def _instruments(connection: Connection) -> Iterator[Content]:
-    for row in connection.execute(select(INSTRUMENTS).order_by(INSTRUMENTS.c.serial)):
+    for row in connection.execute(as_written(INSTRUMENTS)):
         yield row.serial, row.digest if digest(row.terms) == row.digest else "", row.terms
 
 
@@ -103,7 +99,7 @@ def _columns(
     source = Row.metadata.tables[table]
 
     def rebuilt(connection: Connection) -> Iterator[Content]:
-        for row in connection.execute(select(source).order_by(source.c.serial)):
+        for row in connection.execute(as_written(source)):
             yield row.serial, key(row), body(row)
 
     return rebuilt

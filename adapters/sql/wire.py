@@ -77,14 +77,14 @@ def same_content(left: str, right: str) -> bool:
     return left == right or _content(json.loads(left)) == _content(json.loads(right))
 
 
-def read_leg(account: str, units: int, instrument: Instrument) -> Leg:
+def read_leg(account: str, units: str, instrument: Instrument) -> Leg:
     """One leg from its columns."""
-    return Leg(Account(account), Money(units, instrument.unit), instrument)
+    return Leg(Account(account), Money(int(units), instrument.unit), instrument)
 
 
-def read_entry(key: str, at: datetime, memo: str, status: str, evidence: str, legs: tuple[Leg, ...]) -> Entry:
+def read_entry(key: str, at: str, memo: str, status: str, evidence: str, legs: tuple[Leg, ...]) -> Entry:
     """One entry from its columns; raises what `Entry` raises."""
-    return Entry(key, at, memo, legs, json.loads(evidence), EntryStatus(status))
+    return Entry(key, datetime.fromisoformat(at), memo, legs, json.loads(evidence), EntryStatus(status))
 
 
 def _content(body: Mapping[str, Any]) -> tuple[str, list[tuple[str, str, str]]]:

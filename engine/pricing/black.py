@@ -56,9 +56,7 @@ def forward_value(
     return np.asarray(np.where(sd > 0, value, np.maximum(w * (f - k), 0.0)))
 
 
-def greeks(
-    forward: ArrayLike, strike: ArrayLike, years: ArrayLike, vol: ArrayLike, *, sign: ArrayLike
-) -> Greeks:
+def greeks(forward: ArrayLike, strike: ArrayLike, years: ArrayLike, vol: ArrayLike, *, sign: ArrayLike) -> Greeks:
     """
     Undiscounted sensitivities; arguments as in `forward_value`, with `vol * sqrt(years)` > 0.
 

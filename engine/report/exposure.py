@@ -58,14 +58,16 @@ def position_rows(book: Book, view: PricingView) -> tuple[PositionRow, ...]:
 
 def condor_payoff(book: Book, view: PricingView) -> PayoffCurve | None:
     """
-    Result of the next expiry's index options against the level then, relative to their value today.
+    Result of the condors' next expiry against the level then, relative to its options' value today.
 
-    None without index options. The probability is the lognormal one at the forward's volatility.
+    The expiry shown is the first with a short option. None without one. The
+    probability is the lognormal one at the forward's volatility.
     """
     options = [p for p in book if isinstance(p.instrument, VanillaOption) and p.instrument.underlying == "SPX"]
-    if not options:
+    sold = [_option(p).expiry for p in options if p.quantity < 0]
+    if not sold:
         return None
-    expiry = min(_option(p).expiry for p in options)
+    expiry = min(sold)
     held = Book(tuple(p for p in options if _option(p).expiry == expiry))
     first = _option(held.positions[0])
     smile = view.smiles[first.root, first.expiry]

@@ -26,9 +26,7 @@ def smiles_of(chain: OptionChain, rates: RateCurve) -> Smiles:
         if known.sum() < _MIN_POINTS or not math.isfinite(row.atm_vol):
             continue
         moneyness = np.log(row.strikes[known] / row.forward)
-        smiles[row.root, row.expiry] = Smile(
-            row.expiry, row.years, row.forward, row.rate, moneyness, row.vols[known]
-        )
+        smiles[row.root, row.expiry] = Smile(row.expiry, row.years, row.forward, row.rate, moneyness, row.vols[known])
     return smiles
 
 

@@ -12,7 +12,7 @@ from contracts_abi import load
 from engine.errors import OrderRejected
 from engine.instruments import Right
 from engine.money import Currency, Money
-from engine.orders import Order, OrderId, OrderLeg
+from engine.orders import Call, Order, OrderId, OrderLeg
 from engine.positions import Sleeve
 
 WAD = 10**18
@@ -62,6 +62,47 @@ def test_buying_approves_the_limit_and_says_so_in_words():
     assert known.described(calls) == calls
     with pytest.raises(OrderRejected, match="strike 3 is not listed"):
         AllowList(permits(MARKET, {}.get)).described(calls)
+
+
+OPENING = {
+    "strikeId": 3,
+    "positionId": 0,
+    "iterations": 1,
+    "optionType": 1,
+    "amount": WAD,
+    "setCollateralTo": 0,
+    "minTotalCost": 0,
+    "maxTotalCost": 300 * WAD,
+}
+CLOSING = OPENING | {"positionId": 7, "minTotalCost": 1, "maxTotalCost": 2**256 - 1}
+
+
+@pytest.mark.fault("F62")
+@pytest.mark.parametrize(
+    ("function", "terms", "match"),
+    [
+        ("openPosition", OPENING | {"setCollateralTo": 1}, "no collateral"),
+        ("openPosition", OPENING | {"optionType": 2}, "only long"),
+        ("openPosition", OPENING | {"maxTotalCost": 2**256 - 1}, "no bound on its cost"),
+        ("openPosition", OPENING | {"positionId": 7}, "adds to another position"),
+        ("openPosition", OPENING | {"strikeId": 4}, "not listed"),
+        ("closePosition", CLOSING | {"minTotalCost": 0}, "no bound on its proceeds"),
+        ("closePosition", CLOSING | {"positionId": 0}, "names no position"),
+        ("closePosition", CLOSING | {"optionType": 4}, "only long"),
+        ("forceClosePosition", CLOSING, "not on the list"),
+    ],
+)
+def test_a_trade_outside_its_bounds_is_refused(function, terms, match):
+    known = AllowList(permits(MARKET, {3: LISTED}.get))
+    good = ("openPosition", OPENING) if function == "openPosition" else ("closePosition", CLOSING)
+
+    for name, fields, fails in ((*good, False), (function, terms, True)):
+        call = Call(MARKET.contract.address, MARKET.contract.encode(name, fields), 0, "")
+        if fails:
+            with pytest.raises(OrderRejected, match=match):
+                known.described([call])
+        else:
+            assert known.described([call])[0].description.endswith("sUSD")
 
 
 def test_a_bought_option_pays_premium_and_fees_apart():

@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 SKIP = {".lock", ".gz", ".png"}
-HOSTS = re.compile("p" r"ypi\.org|python" r"hosted\.org|registry\." r"npmjs|deb\.deb" r"ian\.org")
+HOSTS = re.compile(r"p[y]pi\.org|python[h]osted\.org|registry\.[n]pmjs|deb\.[d]ebian\.org")
 
 
 def tracked():
@@ -35,7 +35,7 @@ def test_there_is_no_lock_that_carries_addresses():
 
 
 def test_no_unfinished_work_is_committed():
-    unfinished = re.compile("TO" r"DO|FIX" r"ME|NotImplemented" r"Error")
+    unfinished = re.compile("TO[D]O|FIX[M]E|NotImplemented[E]rror")
     for path in tracked():
         if path.suffix == ".py" and path.is_file():
             assert not unfinished.search(path.read_text(encoding="utf-8")), path

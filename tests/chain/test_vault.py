@@ -13,8 +13,8 @@ from adapters.evm.wire import hex0x
 from adapters.safe.eip712 import safe_tx
 from adapters.safe.multisend import encode_batch
 from adapters.safe.signatures import sign_transaction
-from adapters.safe.simulation import written_slots
-from adapters.safe.state import SafeSettings
+from adapters.safe.simulation import try_execution, written_slots
+from adapters.safe.state import SafeSettings, fingerprint
 from adapters.safe.vault import SafeVault
 from engine.errors import (
     ChainMismatch,
@@ -133,6 +133,8 @@ class TestRefused:
         more = s.vault.propose(s.cheap.calls(supply("aave-cheap", WETH, "2")), deadline=s.deadline())
 
         with pytest.raises(PlanChanged):
+            s.vault.derive(replace(signed.transaction, data=more.data))
+        with pytest.raises(PlanChanged):
             s.vault.execute(SignedSafeTx(replace(signed.transaction, data=more.data), signed.signatures))
         with pytest.raises(OrderRejected, match="not an owner"):
             s.vault.execute(SignedSafeTx(more, signed.signatures))
@@ -185,6 +187,10 @@ class TestRefused:
 
         with pytest.raises(OrderRejected, match="no contract"):
             s.vault.execute(tx)
+        s.chain.request("anvil_setCode", weth, "0xef0100" + s.world["DAI"][2:])  # EIP-7702: still an account
+        with pytest.raises(OrderRejected, match="no contract"):
+            fingerprint(s.chain, weth)
+        s.chain.request("anvil_setCode", weth, "0x")
         with pytest.raises(OrderRejected, match="no contract"):
             small(s)
 
@@ -363,6 +369,21 @@ class TestOnce:
         (fill,) = s.cheap.read(asked, receipt)
         assert fill.key.startswith(f"chain:{s.chain.chain_id}:{s.holder.safe}:{signed.transaction.hash}:")
 
+    @pytest.mark.fault("F20")
+    def test_a_stranger_who_is_faster_by_a_moment_has_too(self, s):
+        signed = s.sign(small(s))
+
+        class Overtaken(Executor):
+            def send(self, to, data):
+                stranger(s).send_data(to, data)
+                return super().send(to, data)
+
+        vault = SafeVault(s.chain, s.settings, s.permits, Overtaken(s.chain, owner(4), remember=s.remember, local=True))
+        receipt = vault.execute(signed)
+
+        assert receipt.sender == account(5).address
+        assert vault._outcome(signed.transaction, replace(receipt, status=0)) == receipt
+
     def test_on_chain_the_second_sending_reverts(self, s):
         signed = s.sign(small(s))
         s.vault.execute(signed)
@@ -385,6 +406,8 @@ class TestOnce:
     def test_a_failure_that_mined_with_status_1_is_no_success(self, s):
         tx = s.vault.cancel(0)
         receipt = s.vault.execute(s.sign(tx))
+        assert s.holder.execution(receipt) == tx.hash
+        assert s.holder.execution(replace(receipt, status=0)) is None
         failed = s.safe.topic("ExecutionFailure")
         logs = tuple({**log, "topics": [failed, *log["topics"][1:]]} for log in receipt.logs)
 
@@ -452,7 +475,10 @@ def test_only_the_nonce_of_the_safes_own_storage_changes(s):
     )
 
     assert written_slots(s.chain, s.holder.safe, harmless, sender=sender) == {5}
-    assert written_slots(s.chain, s.holder.safe, s.vault.calldata(s.sign(grab)), sender=sender) == {4, 5}
+    data = s.vault.calldata(s.sign(grab))
+    assert written_slots(s.chain, s.holder.safe, data, sender=sender) == {4, 5}
+    with pytest.raises(OrderRejected, match=r"writes the Safe's own storage at .*0x4"):
+        try_execution(s.chain, s.safe, data, sender=sender, transaction=grab)
 
 
 def test_the_same_batch_runs_on_a_chain_in_this_process():

@@ -1,5 +1,6 @@
 """Sending under faults of the node and of the chain: nothing acts twice, nothing is called done too early."""
 
+import time
 from collections.abc import Iterator, Sequence
 
 import pytest
@@ -54,6 +55,7 @@ def s(built: Stage) -> Iterator[Stage]:
     snapshot = built.chain.snapshot()
     built.remembered.clear()
     yield built
+    built.chain.request("anvil_dropAllTransactions")  # going back leaves the pending ones
     built.chain.request("evm_setAutomine", True)
     built.chain.revert(snapshot)
 
@@ -136,7 +138,9 @@ def test_a_batch_that_a_reorganisation_dropped_is_not_final_and_can_be_sent_agai
     data = vault.calldata(asked)
     raw = owner(4).sign_native(vault.executor._transaction(s.holder.safe, data))
     s.chain.send_raw(raw)
-    mined = vault.executed(asked.transaction)
+    until = time.monotonic() + 5.0
+    while (mined := vault.executed(asked.transaction)) is None and time.monotonic() < until:
+        time.sleep(0.01)
     assert mined is not None
     assert not mined.final
     s.chain.request("anvil_reorg", 1, [])
@@ -165,3 +169,10 @@ def test_a_vault_without_an_executor_sends_nothing(s):
 
     with pytest.raises(OrderRejected, match="no executor"):
         watcher.execute(signed(s))
+
+
+def test_the_gas_limit_leaves_room_above_the_estimate(s, vault):
+    data = vault.calldata(signed(s))
+    estimate = s.chain.estimate_gas(s.holder.safe, data, sender=owner(4).address)
+
+    assert vault.executor._transaction(s.holder.safe, data)["gas"] == estimate * 13 // 10

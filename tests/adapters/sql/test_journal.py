@@ -17,7 +17,7 @@ from engine.errors import LedgerError
 from engine.instruments import Cash
 from engine.ledger import balances, posting
 from engine.money import Currency, Money, usd
-from tests.engine.ledger.events import PUT, START, cash, fill, held, journals, wide
+from tests.engine.ledger.events import PUT, START, cash, fill, held, journals, steady, wide
 
 
 def opening(key="c1", amount=100):
@@ -150,7 +150,7 @@ def shared():
 
 
 @pytest.mark.requirement("D34")
-@settings(max_examples=40, deadline=None)
+@settings(steady, max_examples=40)
 @given(entries=journals(most=8))
 def test_a_replay_gives_the_same_entries_and_the_same_book(shared, entries):
     prefix = f"{shared.tip()[0]}:"
@@ -166,7 +166,7 @@ def test_a_replay_gives_the_same_entries_and_the_same_book(shared, entries):
 
 
 @pytest.mark.fault("F17")
-@settings(max_examples=60, deadline=None)
+@settings(steady, max_examples=60)
 @given(units=wide, places=st.integers(0, 18))
 def test_any_amount_to_two_hundred_and_fifty_six_bits_comes_back_exactly(shared, units, places):
     token = Cash(Currency(f"T{places}", places))

@@ -3,6 +3,7 @@
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from engine.instruments import Cash, LendingDebt, LendingSupply
@@ -13,6 +14,8 @@ from engine.positions import Position, Sleeve
 from tests.engine.terms import spx
 
 START = datetime(2023, 2, 7, 15, 0, tzinfo=UTC)
+steady = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""For properties: a busy machine is not a counterexample."""
 USDC = Currency("USDC", 6)
 SUPPLY, DEBT = LendingSupply("aave-v3", ETH), LendingDebt("aave-v3", USDC)
 PUT = spx(3800, "P")

@@ -19,7 +19,7 @@ from engine.ledger.irr import (
     time_weighted,
 )
 from engine.ledger.roots import rate_roots
-from tests.engine.ledger.events import days
+from tests.engine.ledger.events import days, steady
 
 RATES = {"finance_rate": 0.065, "reinvestment_rate": 0.042}
 
@@ -95,6 +95,7 @@ def test_spans_under_thirty_days_are_not_annualised():
 schedules = st.lists(st.tuples(st.integers(1, 2000), st.floats(-1e5, 1e5, allow_nan=False)), min_size=1, max_size=13)
 
 
+@steady
 @given(schedules)
 @example([(365, 110.0)])
 def test_one_root_agrees_with_pyxirr_and_solves_the_equation(rest):
@@ -111,6 +112,7 @@ def test_one_root_agrees_with_pyxirr_and_solves_the_equation(rest):
             assert found.rate == pytest.approx(theirs, rel=1e-6, abs=1e-8)
 
 
+@steady
 @given(schedules)
 def test_no_sign_change_on_a_fine_grid_is_missed(rest):
     series = {}

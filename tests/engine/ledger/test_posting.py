@@ -11,7 +11,7 @@ from engine.instruments import Cash
 from engine.ledger import balances, lending, posting, reversal, settlement, transfer
 from engine.money import ETH, USD, Money, usd
 from engine.positions import Book, Sleeve
-from tests.engine.ledger.events import DEBT, PUT, START, SUPPLY, USDC, cash, fill, held, journals
+from tests.engine.ledger.events import DEBT, PUT, START, SUPPLY, USDC, cash, fill, held, journals, steady
 
 
 def by_account(*entries):
@@ -71,12 +71,14 @@ def test_a_fill_without_changes_is_refused():
 
 
 @pytest.mark.requirement("D34")
+@steady
 @given(journals())
 def test_every_sequence_of_events_sums_to_zero_in_every_commodity(entries):
     assert balances.imbalance(entries) == {}
 
 
 @pytest.mark.requirement("D15")
+@steady
 @given(journals())
 def test_flows_of_the_sleeves_sum_to_the_portfolio_flows_on_every_day(entries):
     put_in = defaultdict(int)
@@ -89,6 +91,7 @@ def test_flows_of_the_sleeves_sum_to_the_portfolio_flows_on_every_day(entries):
     assert {day: paid.units for (day, _), paid in blend.items()} == dict(put_in)
 
 
+@steady
 @given(journals())
 def test_final_and_in_flight_entries_and_their_voids_make_one_book(entries):
     final = balances.book(entries, final_only=True)

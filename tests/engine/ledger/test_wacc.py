@@ -24,6 +24,7 @@ from engine.ledger.wacc import (
     without,
 )
 from engine.market import LendingMarket
+from tests.engine.ledger.events import steady
 
 CAPM = Capm(risk_free=0.042, premium=0.05, beta_unlevered=0.42)
 MARKET = LendingMarket(
@@ -71,6 +72,7 @@ def test_the_worked_vector_is_six_ninety_nine():
 
 
 @pytest.mark.requirement("D14")
+@steady
 @given(st.floats(1, 1e9), st.lists(st.tuples(usd, rates), max_size=5))
 def test_weights_sum_to_one(equity, debts):
     sources = [Source(str(i), value, Cost(rate=rate)) for i, (value, rate) in enumerate(debts)]

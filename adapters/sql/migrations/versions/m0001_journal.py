@@ -21,8 +21,8 @@ def upgrade() -> None:
         "legs",
         sa.Column("serial", sa.Integer, sa.ForeignKey("entries.serial"), primary_key=True),
         sa.Column("ordinal", sa.Integer, primary_key=True),
-        sa.Column("account", sa.Text, nullable=False),
-        sa.Column("instrument", sa.Text, sa.ForeignKey("instruments.digest"), nullable=False),
+        sa.Column("account", sa.String, nullable=False),
+        sa.Column("instrument", sa.String, sa.ForeignKey("instruments.digest"), nullable=False),
         sa.Column("units", sa.Text, nullable=False),
     )
     _under_serial("intents", "key", "payload", "at", unique=("key",))
@@ -43,7 +43,8 @@ def downgrade() -> None:
 
 
 def _texts(*names: str) -> list[sa.Column[str]]:
-    return [sa.Column(name, sa.Text, nullable=False) for name in names]
+    exact = {"at": sa.Text()}
+    return [sa.Column(name, exact.get(name, sa.String()), nullable=False) for name in names]
 
 
 def _under_serial(table: str, *columns: str, unique: tuple[str, ...] = ()) -> None:
@@ -59,7 +60,7 @@ def _under_plan(table: str, *columns: str, unique: str) -> None:
     op.create_table(
         table,
         sa.Column("serial", sa.Integer, sa.ForeignKey("records.serial"), primary_key=True),
-        sa.Column("digest", sa.Text, sa.ForeignKey("plans.digest"), nullable=False),
+        sa.Column("digest", sa.String, sa.ForeignKey("plans.digest"), nullable=False),
         *_texts(*columns),
         sa.UniqueConstraint("digest", unique),
     )
