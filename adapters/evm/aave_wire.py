@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -149,11 +148,6 @@ def market(name: str, asset: Token, readings: Mapping[str, Any]) -> LendingMarke
         slope2=readings["slope2"] / RAY,
         kink=readings["kink"] / RAY,
     )
-
-
-def instant_of(timestamp: int) -> datetime:
-    """A contract's seconds as an aware instant."""
-    return datetime.fromtimestamp(timestamp, UTC)
 
 
 def _words(pool: Pool, action: Action) -> Callable[[Mapping[str, Any]], str]:

@@ -95,8 +95,9 @@ class InProcessNode:
         }
 
     def _estimate(self, call: Mapping[str, str], at: object = "latest") -> str:
-        self._stamp()  # py-evm estimates in the block being made
-        return hex(self._tester.estimate_gas(_transaction(call), _number(at)))
+        """A generous share of a block, once the call goes through: py-evm estimates in a block stamped today."""
+        self._tester.call(_transaction(call), _number(at))
+        return hex(GAS_LIMIT // 4)
 
     def _storage(self, who: str, slot: str, at: object) -> str:
         found = self._tester.get_storage_at(who, slot, _number(at))

@@ -33,8 +33,6 @@ from engine.money import Money
 from engine.orders import Address, Call, Fill, Order
 from engine.ports import Receipt
 
-_ACTIVE = 1
-
 
 @dataclass(frozen=True, slots=True)
 class LyraAddresses:
@@ -219,8 +217,8 @@ class LyraOptions:
         raise refused(order, f"{option.id} is not listed on {self.name}", "choose a listed strike and expiry")
 
     def _owned(self, owner: str, *, block: BlockTag = "latest") -> list[dict[str, Any]]:
-        found = self._tokens.read(self.chain, "getOwnerPositions", owner, block=block)
-        return [position for position in found if position["state"] == _ACTIVE]
+        found: list[dict[str, Any]] = self._tokens.read(self.chain, "getOwnerPositions", owner, block=block)
+        return found
 
     def _is(self, position: dict[str, Any], listed: Listed, option: VanillaOption) -> bool:
         return bool(position["strikeId"] == listed.strike_id and position["optionType"] == LONG[option.right])

@@ -36,6 +36,22 @@ def s(built: Stage) -> Iterator[Stage]:
     built.chain.revert(snapshot)
 
 
+def configure(s: Stage, switch: str, code: str, on: bool) -> None:
+    """Set a flag of a reserve of aave-cheap as its administrator."""
+    kinds = {switch: [("asset", "address"), ("on", "bool")], "getPoolConfigurator": []}
+    abi = [
+        {
+            "type": "function",
+            "name": name,
+            "inputs": [{"name": n, "type": t} for n, t in inputs],
+            "outputs": [] if inputs else [{"name": "", "type": "address"}],
+        }
+        for name, inputs in kinds.items()
+    ]
+    provider = replace(s.world.contract("aave-cheap-provider"), abi=abi)
+    Builder(s.chain).send(provider.at(provider.read(s.chain, "getPoolConfigurator")), switch, s.world[code], on)
+
+
 def put(s: Stage, quantity: str = "10", limit: str = "-2100"):
     return order("lyra", s.put(), quantity, Money.of(limit, SUSD))
 
@@ -259,6 +275,25 @@ class TestAave:
         with pytest.raises(OrderRejected, match="holds only"):
             s.cheap.quote(debt("aave-cheap", USDC, "-10000001"))
 
+    @pytest.mark.fault("F49")
+    @pytest.mark.parametrize(
+        ("switch", "refuses", "still"),
+        [
+            ("setReserveFreeze", ("1", "-1000"), ()),
+            ("setReservePause", ("1", "-1000"), ()),
+            ("setReserveBorrowing", ("-1000",), ("1",)),
+        ],
+    )
+    def test_a_frozen_or_paused_reserve_is_not_quoted(self, s, switch, refuses, still):
+        configure(s, switch, "USDC", switch != "setReserveBorrowing")
+        orders = {"1": supply("aave-cheap", USDC, "1"), "-1000": debt("aave-cheap", USDC, "-1000")}
+
+        for name in refuses:
+            with pytest.raises(OrderRejected, match=r"paused or frozen|cannot be borrowed"):
+                s.cheap.quote(orders[name])
+        for name in still:
+            assert s.cheap.quote(orders[name]).units
+
     def test_another_market_or_token_is_refused(self, s):
         with pytest.raises(OrderRejected, match="not of market"):
             s.cheap.calls(supply("aave-dear", WETH, "1"))
@@ -343,6 +378,15 @@ class TestUniswap:
                 s.uniswap.quote(buy(SUSD, "1", Money.of("-1", USDC)))
         finally:
             s.uniswap.guard = None
+
+    def test_an_event_that_the_tokens_do_not_confirm_is_refused(self, s):
+        asked = buy(SUSD, "1000", Money.of("-1010", USDC))
+        receipt = s.run((s.uniswap, asked))
+        token = s.world["USDC"].lower()
+        logs = tuple(log if log["address"].lower() != token else {**log, "topics": []} for log in receipt.logs)
+
+        with pytest.raises(VenueError, match="does not add up"):
+            s.uniswap.read(asked, replace(receipt, logs=logs))
 
     def test_a_pair_without_a_pool_or_a_bound_is_refused(self, s):
         with pytest.raises(OrderRejected, match="no pool"):
