@@ -12,14 +12,14 @@ demo: fetch
 	@$(RUN) scripts.hedge demo $(DEMO_FLAGS)
 
 test: .venv/dev fetch
-	@$(RUN) pytest $(TEST_FLAGS)
+	@$(RUN) pytest -n 2 --dist loadfile $(TEST_FLAGS)
 
 check: .venv/dev
 	@$(RUN) ruff format --check --quiet .
 	@$(RUN) ruff check --quiet .
 	@$(RUN) mypy --no-error-summary
 	@.venv/bin/python -c "from importlinter.cli import lint_imports_command as lint; lint()" --no-cache
-	@$(RUN) pytest -m "not chain and not journey and not browser" $(TEST_FLAGS)
+	@$(RUN) pytest -n 2 -m "not chain and not journey and not browser" $(TEST_FLAGS)
 
 bench: .venv/dev fetch
 	@$(RUN) tests.benchmarks

@@ -145,6 +145,7 @@ def apply(desk: Desk, plan: Plan, approvals: Sequence[PlanApproval], progress: P
         progress=progress,
     )
     desk.journal.advance(plan.digest, PlanState.APPLIED, desk.clock.now())
+    accrue(desk)
     return outcome
 
 

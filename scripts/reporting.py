@@ -98,7 +98,7 @@ def compose(desk: Desk, story: Story) -> BlendedReport:
         headline=Headline(
             nav=sum(engines.values(), Money.zero(USD)),
             by_engine=tuple(EngineNav(sleeve.value, engines[sleeve]) for sleeve in Sleeve),
-            irr=_period(returns.blended.net),
+            irr=_headline(returns.blended),
             irr_note="realised over dated flows, net of every cost" if story.settled else "open positions at mid",
             wacc=capital.rate,
             sleeve_share=(worth[Sleeve.DEFI] + worth[Sleeve.TRANSIT]) / total,
@@ -168,8 +168,15 @@ def _rate(instrument: Instrument, day: date, prices: Mapping[date, Mapping[str, 
     return found.get(code, 1.0 if code in STABLES else 0.0)
 
 
+def _headline(whole: Performance) -> PeriodReturn:
+    """The money-weighted return; on the day the money came in, the plain gain on it, not annualised."""
+    if whole.net.rate is None and whole.put_in > 0 and whole.opening == 0 and whole.net.days == 0:
+        return PeriodReturn(whole.gain / whole.put_in, 0, annualised=False)
+    return _period(whole.net)
+
+
 def _period(value: Return) -> PeriodReturn:
-    return PeriodReturn(value.rate, value.days, annualised=value.basis is not Basis.HOLDING_PERIOD, why=value.note)
+    return PeriodReturn(value.rate, value.days, annualised=value.basis is Basis.ANNUAL, why=value.note)
 
 
 def _returns(found: Statement, entries: Sequence[Entry], story: Story) -> tuple[EngineReturn, ...]:

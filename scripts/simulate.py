@@ -11,15 +11,22 @@ def simulate(
     as_json: bool = typer.Option(False, "--json", help="One JSON document."),
 ) -> None:
     """Run the plan's vault batches on a fork, as a quorum would, and show what changes."""
+    from tempfile import TemporaryDirectory
+
     from adapters.evm.anvil import start_anvil
     from scripts import flow
-    from scripts.desk import open_desk
+    from scripts.desk import open_desk, open_journal
     from scripts.output import emit_json, say
     from scripts.setup import executor_key
     from scripts.workspace import opened, read_plan
 
     plan = read_plan(plan_file)
-    with opened(workspace) as (where, desk), start_anvil(fork=desk.chain) as fork:
+    with (
+        opened(workspace) as (where, desk),
+        start_anvil(fork=desk.chain) as fork,
+        TemporaryDirectory() as scratch,
+        open_journal(Path(scratch) / "ledger.sqlite") as journal,
+    ):
         fork.warp(fork.block().timestamp + 1)
         there = open_desk(
             where.root,
@@ -31,7 +38,7 @@ def simulate(
             executor=executor_key(),
             policy=desk.policy,
             market=desk.market,
-            journal=desk.journal,
+            journal=journal,
         )
         flow.reviewed(there, plan)
         before = flow.chain_units(there)

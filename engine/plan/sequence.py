@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from decimal import ROUND_DOWN, ROUND_UP, Decimal
+from decimal import ROUND_DOWN, ROUND_FLOOR, Decimal
 
 from engine.instruments import Cash, LendingDebt, LendingSupply, VanillaOption
 from engine.money import USD, Currency, Money
@@ -141,8 +141,8 @@ def vault_orders(target: Target, option: VanillaOption | None, venues: Venues, s
 
 
 def bounded(order: Order, quoted: Money, slippage: Decimal) -> Order:
-    """The order limited to the venue's quote and `slippage` of it on top; its arrival mid stays."""
-    worst = Money.rounded(quoted.amount * (1 + slippage), quoted.currency, ROUND_UP)
+    """The order limited to the venue's quote less `slippage` of its size; its arrival mid stays."""
+    worst = Money.rounded(quoted.amount - abs(quoted.amount) * slippage, quoted.currency, ROUND_FLOOR)
     return replace(order, limit=worst)
 
 

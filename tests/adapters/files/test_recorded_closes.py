@@ -16,7 +16,7 @@ def read(text: str) -> DailySeries:
 
 
 def test_recorded_closes_are_those_of_the_stated_days() -> None:
-    spx, vix = recorded_closes()
+    spx, vix, _ = recorded_closes()
 
     assert (spx.on(date(2018, 4, 24)), vix.on(date(2018, 4, 24))) == (2634.560059, 18.02)
     assert (str(spx.days[0]), str(spx.days[-1]), len(spx.values)) == ("1999-01-04", "2018-12-31", 5031)
@@ -25,7 +25,7 @@ def test_recorded_closes_are_those_of_the_stated_days() -> None:
 
 
 def test_a_weekday_without_a_session_has_no_close_in_either_series() -> None:
-    spx, vix = recorded_closes()
+    spx, vix, _ = recorded_closes()
 
     for holiday in (date(2018, 5, 28), date(2018, 3, 30), date(2018, 12, 5)):
         assert spx.on(holiday) is None
@@ -33,7 +33,7 @@ def test_a_weekday_without_a_session_has_no_close_in_either_series() -> None:
 
 
 def test_every_vix_close_of_the_shared_span_is_a_session_of_the_index() -> None:
-    spx, vix = recorded_closes()
+    spx, vix, _ = recorded_closes()
     shared = vix.days[vix.days <= spx.days[-1]]
 
     assert np.isin(shared, spx.days).all()

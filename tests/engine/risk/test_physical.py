@@ -132,7 +132,7 @@ def test_a_horizon_without_time_or_volatility_is_refused(changes: dict[str, floa
 
 
 def test_recorded_history_gives_a_positive_premium_in_april_2018() -> None:
-    spx, vix = recorded_closes()
+    spx, vix, _ = recorded_closes()
     found = variance_premium(spx, vix, ASOF)
 
     assert 0.0 < found < 0.01

@@ -28,7 +28,7 @@ DAY = date(2018, 4, 24)  # VIX 18.02
 CALM, WILD = date(2018, 6, 15), date(2018, 2, 8)  # VIX 11.98 and 33.46
 NEAR_30 = date(2015, 9, 2)  # VIX 26.09
 PARAMETERS = demo_parameters()
-SPX, VIX = recorded_closes()
+SPX, VIX, _ = recorded_closes()
 
 
 def market(day: date = DAY) -> ModelledMarket:
