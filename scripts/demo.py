@@ -82,6 +82,8 @@ def _run(
     steps.done(
         "funding", f"Safe {desk.vault.address} of {len(desk.vault.terms().owners)} owners, {THRESHOLD} must sign"
     )
+    story = Story(opened=desk.observe(), opened_book=balances.book(journal.entries()))
+    mark(desk, story)
     proposal = flow.propose(desk)
     path = flow.save_plan(proposal.plan, root / "plans")
     steps.done("plan", f"{proposal.plan.digest[:8]} in {path.name}, valid until {proposal.plan.deadline.isoformat()}")
@@ -98,14 +100,8 @@ def _run(
         steps.say(f"filled: {fill.memo}")
     require_agreement(flow.differences(desk))
     steps.done("reconciled", f"journal, broker and chain agree to the unit after {len(journal.entries())} entries")
-    story = Story(
-        opened=desk.observe(),
-        opened_book=balances.book(journal.entries()),
-        proposal=proposal,
-        fills=outcome.fills,
-        approvals=approvals,
-    )
-    mark(desk, story)
+    story.opened, story.opened_book = desk.observe(), balances.book(journal.entries())
+    story.proposal, story.fills, story.approvals = proposal, outcome.fills, approvals
     if settle:
         walk(desk, world, keys, story, steps.say)
         require_agreement(flow.differences(desk))

@@ -70,7 +70,8 @@ def compose(desk: Desk, story: Story) -> BlendedReport:
     snapshot, book = desk.observe(), balances.book(entries)
     view = pricing_view(snapshot)
     opened_view = pricing_view(story.opened)
-    since, today = balances.valuation_day(entries[0].at), desk.market.day
+    since = balances.valuation_day(entries[0].at)
+    today = max(desk.market.day, *(balances.valuation_day(entry.at) for entry in entries))
     measure = frame(story.opened, opened_view, story.opened_book, desk.policy)
     readings = limits_of(story.opened, opened_view, measure)(story.opened_book, 0.0)
     capital = cost_of_capital(story.opened, story.opened_book, opened_view, desk.policy)

@@ -1,7 +1,7 @@
 """From the open book to its settlement: market and chain move on together along the recorded closes."""
 
 from collections.abc import Callable, Iterator, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from adapters.evm.world import World, advance
@@ -25,6 +25,9 @@ from scripts.reporting import Story
 
 Say = Callable[[str], None]
 
+_BEFORE_VALUATION = timedelta(minutes=2)
+"""A session's own work is done before its valuation point, so that flows and values share a day (D15)."""
+
 
 def mark(desk: Desk, story: Story) -> None:
     """Add today's worth of each engine, at mid, and today's token prices to the story."""
@@ -47,7 +50,8 @@ def walk(desk: Desk, world: World, keys: Sequence[OwnerKey], story: Story, say: 
     closes = recorded_closes()
     for day in _sessions_after(closes, desk.market.day):
         desk.market = demo_day(day, after=desk.market)
-        advance(desk.chain, world, at=desk.market.asof, eth_usd=Decimal(str(round(desk.market.eth_usd, 2))))
+        moment = desk.market.asof - _BEFORE_VALUATION
+        advance(desk.chain, world, at=moment, eth_usd=Decimal(str(round(desk.market.eth_usd, 2))))
         desk.chain.mine_to_final()
         settle_on_chain(desk, say)
         settle_at_broker(desk, closes, say)
