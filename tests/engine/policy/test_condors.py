@@ -1,0 +1,212 @@
+"""Condors and packages on the modelled market: each rule looked at from outside."""
+
+from datetime import date
+
+import numpy as np
+import pytest
+
+from adapters.files.config import policy_digest
+from adapters.files.observation import demo_day
+from engine import cycle
+from engine.instruments import Cash
+from engine.market import LendingMarket, OnchainState
+from engine.money import USD, Currency, Money, usd
+from engine.policy.condors import condor_offers
+from engine.policy.hedges import put_offers
+from engine.policy.settings import Policy
+from engine.policy.sleeve import LoopCase, leverage_multiplier, loan_decision, stressed_health
+from engine.positions import Book, Position, Sleeve
+from engine.risk.valuation import Scenarios, unit_values
+from engine.risk.view import pricing_view
+
+MARKET = demo_day(date(2018, 4, 24))
+LENDING = tuple(
+    LendingMarket(name, "DAI", rate, 0.03, 0.80, 0.75, 1e7, 0.5, 0.0, rate * 1.6, 0.6, 0.8)
+    for name, rate in (("cheap", 0.044), ("dear", 0.14))
+)
+SNAPSHOT = MARKET.with_chain(
+    OnchainState(31337, 10, "0xb", MARKET.asof, {"WETH": 700.0, "USDC": 1.0, "DAI": 1.0}, LENDING, (), 10**9)
+)
+VIEW = pricing_view(SNAPSHOT)
+POLICY = Policy()
+FEE = 1.15
+CORE = [
+    (quotes, VIEW.smiles[quotes.root, quotes.expiry])
+    for quotes in SNAPSHOT.spx.slices
+    if 40 <= quotes.years(MARKET.asof) * 365 <= 53 and (quotes.root, quotes.expiry) in VIEW.smiles
+]
+
+
+def offers():
+    return [offer for quotes, smile in CORE for offer in condor_offers(quotes, smile, POLICY.core)]
+
+
+@pytest.mark.requirement("S03")
+def test_every_offered_condor_has_its_shorts_between_one_and_a_half_and_two_deviations():
+    assert len(offers()) > 10
+    for offer in offers():
+        smile = VIEW.smiles[offer.condor.put_short.root, offer.condor.put_short.expiry]
+        deviation = smile.atm_vol * np.sqrt(smile.years)
+        put = np.log(smile.forward / float(offer.condor.put_short.strike)) / deviation
+        call = np.log(float(offer.condor.call_short.strike) / smile.forward) / deviation
+        assert 1.5 <= put <= 2.0
+        assert 1.5 <= call <= 2.0
+        assert (put, call) == pytest.approx((offer.put_sd, offer.call_sd))
+
+
+@pytest.mark.requirement("D02")
+def test_shorts_are_the_first_listed_strikes_outside_their_target():
+    quotes, smile = CORE[0]
+    deviation = smile.atm_vol * np.sqrt(smile.years)
+    nearest = max(k for k in quotes.strikes if k <= smile.forward * np.exp(-1.5 * deviation))
+
+    assert nearest in {float(offer.condor.put_short.strike) for offer in condor_offers(quotes, smile, POLICY.core)}
+
+
+def test_the_credit_is_what_crossing_every_spread_brings():
+    quotes, smile = CORE[0]
+    strikes = list(quotes.strikes)
+    for offer in condor_offers(quotes, smile, POLICY.core):
+        low, put, call, high = (strikes.index(float(leg.strike)) for leg in offer.condor.legs)
+        crossed = quotes.put_bid[put] + quotes.call_bid[call] - quotes.put_ask[low] - quotes.call_ask[high]
+        assert offer.credit == pytest.approx(crossed)
+        assert 0 < offer.credit <= offer.mid_credit
+
+
+@pytest.fixture(scope="module")
+def sized():
+    """The package decided for a book with no options yet, and the scenarios it was sized on."""
+    usdc = Currency("USDC", 6)
+    book = Book(
+        (
+            Position(Cash(USD), usd(850_000), Sleeve.CONDOR, "paper"),
+            Position(Cash(usdc), Money.of(150_000, usdc), Sleeve.DEFI, "vault"),
+        )
+    )
+    decision = cycle.decide(SNAPSHOT, book, POLICY, fee_per_contract=FEE)
+    return decision.target.core, decision.frame.scenarios
+
+
+@pytest.mark.requirement("D10")
+def test_the_hedge_is_the_fewest_lots_that_cover_the_reference_loss(sized):
+    package, scenarios = sized
+    reference = next(i for i, name in enumerate(scenarios.names) if name.startswith("1 session, -2 SD, mid vol"))
+    one = Scenarios.of(scenarios.spot[[reference]], scenarios.vol[[reference]], scenarios.days[[reference]])
+
+    def change(option):
+        return float(unit_values(option, VIEW, one)[0] - unit_values(option, VIEW, Scenarios.now())[0])
+
+    legs = zip(package.offer.condor.legs, package.offer.condor.quantities, strict=True)
+    loss = package.condors * (
+        -sum(q * change(leg) for leg, q in legs) + (package.offer.mid_credit - package.offer.credit) * 100 + 4 * FEE
+    )
+    gain = change(package.hedge.option) - (package.hedge.ask - package.hedge.mid) * 100 - FEE
+    assert package.hedges * gain >= loss - 1e-6
+    assert (package.hedges - 1) * gain < loss
+    assert package.hedge_ratio == pytest.approx(package.hedges * gain / loss)
+
+
+def test_one_more_condor_would_break_the_limit_that_is_named(sized):
+    package, _ = sized
+
+    assert package.binding
+    if "margin" in package.binding:
+        assert (package.condors + 1) * package.offer.margin > 30_000
+    assert package.drawdown <= 0.06
+    assert package.condors * package.offer.margin <= 30_000
+
+
+@pytest.mark.requirement("X07")
+@pytest.mark.parametrize(
+    ("vix", "share"), [(12, 0), (14, 0.5), (16, 1), (18, 1), (20, 1), (22.5, 0.5), (25, 0), (40, 0)]
+)
+def test_leverage_is_whole_near_eighteen_and_none_at_the_ends(vix, share):
+    assert leverage_multiplier(vix) == pytest.approx(share)
+
+
+@pytest.mark.requirement("D16")
+@pytest.mark.parametrize(("ltv", "health"), [(0.50, 1.56), (0.60, 1.30), (0.70, 1.11), (0.75, 1.04)])
+def test_health_by_loan_to_value_is_the_worked_table(ltv, health):
+    market = LendingMarket("m", "DAI", 0.05, 0.03, 0.78, 0.75, 1e7, 0.5, 0, 0.04, 0.6, 0.8)
+    collateral = 100_000.0 / 0.99  # the function takes a stablecoin's haircut off
+
+    assert stressed_health({"USDC": collateral}, market, ltv * 100_000, {"USDC": 1.0}, 0.0) == pytest.approx(
+        health, abs=0.005
+    )
+
+
+@pytest.mark.requirement("D16")
+@pytest.mark.parametrize(("rate", "cycle_cost"), [(0.04, 0.0076), (0.05, 0.0088), (0.06, 0.0101)])
+def test_what_a_cycle_must_earn_is_finding_ten(rate, cycle_cost):
+    import math
+
+    apr = math.log1p(rate)  # the finding states the effective rate
+    market = LendingMarket("m", "DAI", apr, 0.03, 0.78, 0.75, 1e12, 0.5, 0.0, apr * 0.8 / 0.5, 0.0, 0.8)
+    loop = {"ramp_fee": "0.10%", "protocol_loss": "0%", "liquidation_probability": "0%", "gas_usd": "400"}
+    policy = Policy.model_validate({"loop": loop})
+
+    annual = cycle.loan_cost(market, 600_000.0, policy)
+
+    assert annual * 45 / 365 == pytest.approx(cycle_cost, abs=0.00005)
+
+
+def case(expected):
+    return LoopCase(extra=5, margin=50_000.0, expected=expected, days=45.0)
+
+
+def decide(market, expected, *, cost=0.08, vix=18.0):
+    return loan_decision(
+        market, case(expected), cost=cost, collateral={"USDC": 110_000.0},
+        prices={"USDC": 1.0, "DAI": 1.0}, eth_low=-0.5, vix=vix, policy=POLICY,
+    )  # fmt: skip
+
+
+@pytest.mark.requirement("S44")
+def test_a_loan_is_drawn_only_if_what_it_funds_earns_its_cost():
+    assert decide(LENDING[0], 700.0).accepted
+    refused = decide(LENDING[0], 400.0)
+    assert not refused.accepted
+    assert f"short by {-refused.edge_bps:,.0f} bp" in refused.reasons[0]
+
+
+@pytest.mark.requirement("S43")
+def test_a_borrow_rate_above_six_per_cent_draws_nothing_however_much_it_earns():
+    refused = decide(LENDING[1], 5_000.0)
+
+    assert not refused.accepted
+    assert "above the 6% limit" in refused.reasons[0]
+
+
+def test_no_loan_leaves_less_than_one_and_a_half_health_under_stress():
+    scarce = loan_decision(
+        LENDING[0], case(700.0), cost=0.08, collateral={"USDC": 50_000.0},
+        prices={"USDC": 1.0, "DAI": 1.0}, eth_low=-0.5, vix=18.0, policy=POLICY,
+    )  # fmt: skip
+
+    assert 0 < scarce.debt < 50_000
+    assert scarce.health >= 1.5
+
+
+@pytest.mark.requirement("S39")
+def test_a_decision_on_a_book_over_its_sleeve_cap_is_breached_not_trimmed():
+    from engine.errors import LimitBreached
+    from tests.engine.plans import hedge_order, plan
+
+    usdc = Currency("USDC", 6)
+    book = Book(
+        (
+            Position(Cash(USD), usd(700_000), Sleeve.CONDOR, "paper"),
+            Position(Cash(usdc), Money.of(300_000, usdc), Sleeve.DEFI, "vault"),
+        )
+    )
+    quotes = CORE[0][0]
+    option = next(put_offers(quotes, CORE[0][1], POLICY.hedge)).option
+    order = hedge_order()
+    order = type(order)(
+        order.id, order.venue, order.sleeve, order.role, (type(order.legs[0])(option, order.legs[0].quantity),),
+        order.limit, order.arrival, order.step,
+    )  # fmt: skip
+
+    with pytest.raises(LimitBreached, match=r"sleeve_cap is 0\.3"):
+        cycle.checked(plan(orders=(order,), batches=()), SNAPSHOT, book, POLICY)
+    assert policy_digest(POLICY)

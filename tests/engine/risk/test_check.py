@@ -1,0 +1,60 @@
+from engine.orders import Breach, CheckedPlan
+from engine.positions import Book, Sleeve
+from engine.risk.check import changes, check, reachable
+from engine.risk.limits import LimitReading
+from tests.engine.plans import condor_order, hedge_order, plan, transfer_order
+
+
+def test_every_prefix_and_every_partial_fill_is_a_state():
+    states = reachable(Book(), [hedge_order(lots=2), condor_order(lots=3), transfer_order()])
+
+    assert [name for name, _, _ in states] == [
+        "nothing filled",
+        "buy 2 SPXW 3900 P: 1 of 2",
+        "buy 2 SPXW 3900 P: 2 of 2",
+        "sell 3 condors: 1 of 3",
+        "sell 3 condors: 2 of 3",
+        "sell 3 condors: 3 of 3",
+        "send 100 USDC to the off-ramp: 1 of 1",
+    ]
+
+
+def test_a_partial_fill_keeps_the_legs_in_ratio():
+    states = {name: book for name, book, _ in reachable(Book(), [condor_order(lots=3)])}
+    quantities = [p.quantity for p in states["sell 3 condors: 2 of 3"] if p.instrument.kind == "option"]
+
+    assert quantities == [2, -2, -2, 2]
+
+
+def test_money_sent_to_the_ramp_is_in_transit_not_gone():
+    out, there = changes(transfer_order())
+
+    assert (out.sleeve, there.sleeve) == (Sleeve.DEFI, Sleeve.TRANSIT)
+    assert out.held == -there.held
+
+
+def test_the_first_state_that_breaks_a_limit_is_named_and_all_limits_are_reported():
+    def readings(book, outer):
+        options = sum(abs(p.quantity) for p in book if p.instrument.kind == "option")
+        return (
+            LimitReading("contracts", "S1", 5.0, float(options), True, "held"),
+            LimitReading("premium", "S2", 1_000.0, outer, True, "spent"),
+            LimitReading("always", "S3", 1.0, 0.0, True, "fine"),
+        )
+
+    found = check(plan(), Book(), readings)
+
+    assert [(breach.limit, type(breach)) for breach in found] == [("premium", Breach), ("contracts", Breach)]
+    assert "sell 2 condors: 2 of 2" in found[1].detail
+
+
+def test_a_reading_that_is_not_a_number_never_holds():
+    assert not LimitReading("x", "S", 1.0, float("nan"), True, "").holds
+    assert LimitReading("x", "S", 1.0, float("inf"), False, "").holds
+
+
+def test_a_plan_inside_every_limit_carries_its_worst_readings():
+    made = check(plan(), Book(), lambda book, outer: (LimitReading("outer", "S", 1e9, outer, True, ""),))
+
+    assert isinstance(made, CheckedPlan)
+    assert made.worst == {"outer": 4_000.0}
