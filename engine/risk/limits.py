@@ -47,8 +47,6 @@ class LimitReading:
     @property
     def holds(self) -> bool:
         """True when the reading is on the permitted side; a reading that is not a number never holds."""
-        if np.isnan(self.reading):
-            return False
         return self.reading <= self.level if self.most else self.reading >= self.level
 
     @property

@@ -21,8 +21,10 @@ class BrokerVenueContract:
 
     def test_submitting_the_same_order_twice_trades_once(self, venue):
         venue.submit(condor_order())
+        held = venue.positions()
         venue.submit(condor_order())
 
+        assert venue.positions() == held
         assert len(venue.fills(condor_order().id)) == 1
 
     def test_legs_of_a_combo_fill_in_ratio_or_not_at_all(self, venue):

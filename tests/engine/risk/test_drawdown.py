@@ -93,3 +93,20 @@ def test_value_without_a_shock_is_blacks_formula(view, book):
     value = book_values(book, view, Scenarios.now())[0]
 
     assert value == pytest.approx(undiscounted * np.exp(-R * 45 / 365) * 100, rel=1e-12)
+
+
+@pytest.mark.requirement("D11")
+def test_shocks_are_two_deviations_of_their_horizon_and_volatility_answers_against_them(view):
+    scenarios = two_sd_scenarios(view, next_expiry=EXPIRY, crypto_beta=1.5, crypto_idiosyncratic_vol=0.5)
+    at = {name: i for i, name in enumerate(scenarios.names)}
+    down, up = at["1 session, -2 SD, mid vol, model corr"], at["1 session, +2 SD, mid vol, model corr"]
+
+    assert len(scenarios) == 4 * 2 * 3 * 2
+    assert scenarios.spot[down] == pytest.approx(-2 * 0.18 / np.sqrt(252))
+    assert scenarios.vol[down] == pytest.approx(1.2 * 2 * 0.18 / np.sqrt(252))  # points per percent
+    assert scenarios.vol[up] == pytest.approx(-scenarios.vol[down])
+    assert scenarios.vol.min() >= -0.05
+    assert scenarios.vol.max() <= 0.25
+    assert scenarios.eth[down] == pytest.approx(1.5 * scenarios.spot[down] - 2 * 0.5 / np.sqrt(252))
+    assert scenarios.vol[at["1 session, -2 SD, high vol, model corr"]] > scenarios.vol[down]
+    assert scenarios.days[at["to expiry, -2 SD, mid vol, corr 1"]] == pytest.approx(45)
