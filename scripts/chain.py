@@ -60,11 +60,14 @@ def status(
     as_json: bool = typer.Option(False, "--json", help="One JSON document."),
 ) -> None:
     """Whether the chain runs, its block and its clock."""
-    from adapters.evm.chain import connect
     from scripts.output import emit_json, say
 
     found = running(workspace)
-    words = {"status": "down"} if found is None else {"status": "up", **found, **connect(str(found["url"])).describe()}
+    words: dict[str, Any] = {"status": "down"}
+    if found is not None:
+        from adapters.evm.chain import connect
+
+        words = {"status": "up", **found, **connect(str(found["url"])).describe()}
     if as_json:
         emit_json({"schema": "hedge.chain/1", **words})
     else:

@@ -1,6 +1,7 @@
 """One rebalance in one process: who owns what, and whether three books agree, open and settled."""
 
 from datetime import date
+from typing import NamedTuple
 
 import pytest
 
@@ -14,6 +15,7 @@ from contracts_abi import load
 from engine.errors import AlreadyApplied, ThresholdNotMet
 from engine.instruments import LendingDebt, LendingSupply, VanillaOption
 from engine.ledger import balances
+from engine.money import usd
 from engine.policy.settings import Policy
 from engine.positions import Sleeve
 from scripts import flow
@@ -24,6 +26,30 @@ from scripts.walk import open_options, walk
 from tests.journeys.conftest import skip_without_packages
 
 pytestmark = [pytest.mark.journey, pytest.mark.chain, pytest.mark.timeout(240)]
+
+
+class Opened(NamedTuple):
+    """A desk after its first plan was applied, and what was true then; later tests move it on."""
+
+    desk: object
+    world: object
+    proposal: object
+    keys: list
+    outcome: object
+    approvals: list
+    breaks: tuple
+    owned: dict
+
+
+def owned(desk, world):
+    """The option tokens of the vault and their owner, and the kinds of instrument in the sleeve's book."""
+    token = Contract(world["lyra-option-token"], load("lyra-option-token"))
+    found = token.read(desk.chain, "getOwnerPositions", desk.vault.address)
+    return {
+        "options": len(found),
+        "owners": {token.read(desk.chain, "ownerOf", each["positionId"]) for each in found},
+        "kinds": {type(p.instrument) for p in balances.book(desk.journal.entries()).of(Sleeve.DEFI)},
+    }
 
 
 @pytest.fixture(scope="module")
@@ -39,11 +65,11 @@ def opened(tmp_path_factory):
         with pytest.raises(ThresholdNotMet):
             flow.apply(desk, proposal.plan, approvals[:1], lambda _step, _state: None)
         outcome = flow.apply(desk, proposal.plan, approvals, lambda _step, _state: None)
-        yield desk, world, proposal, keys, outcome, approvals
+        yield Opened(desk, world, proposal, keys, outcome, approvals, flow.differences(desk), owned(desk, world))
 
 
 def test_one_signature_changed_nothing_and_two_carried_the_plan_out_once(opened):
-    desk, _, proposal, _, outcome, approvals = opened
+    desk, proposal, outcome, approvals = opened.desk, opened.proposal, opened.outcome, opened.approvals
 
     assert not outcome.unfilled
     assert len(outcome.fills) == len(proposal.plan.orders)
@@ -52,8 +78,7 @@ def test_one_signature_changed_nothing_and_two_carried_the_plan_out_once(opened)
 
 
 def test_the_cheap_market_lends_and_the_dear_one_refuses_with_its_shortfall(opened):
-    _, _, proposal, _, _, _ = opened
-    cheap, dear = proposal.decision.target.loans
+    cheap, dear = opened.proposal.decision.target.loans
 
     assert cheap.accepted
     assert cheap.edge_bps > 0
@@ -64,28 +89,24 @@ def test_the_cheap_market_lends_and_the_dear_one_refuses_with_its_shortfall(open
 
 
 def test_the_safe_owns_the_option_and_the_lending_position(opened):
-    desk, world, _, _, _, _ = opened
-    token = Contract(world["lyra-option-token"], load("lyra-option-token"))
-    (position,) = token.read(desk.chain, "getOwnerPositions", desk.vault.address)
-
-    assert token.read(desk.chain, "ownerOf", position["positionId"]) == desk.vault.address
-    held = {type(p.instrument) for p in balances.book(desk.journal.entries()).of(Sleeve.DEFI)}
-    assert {VanillaOption, LendingSupply, LendingDebt} <= held
+    assert opened.owned["options"] == 1
+    assert opened.owned["owners"] == {opened.desk.vault.address}
+    assert {VanillaOption, LendingSupply, LendingDebt} <= opened.owned["kinds"]
 
 
 def test_journal_broker_and_chain_agree_to_the_unit_open_and_settled(opened):
-    desk, world, proposal, keys, outcome, approvals = opened
-    assert flow.differences(desk) == ()
+    assert opened.breaks == ()
+    desk, proposal = opened.desk, opened.proposal
     story = Story(
         opened=desk.observe(),
         opened_book=balances.book(desk.journal.entries()),
         proposal=proposal,
-        fills=outcome.fills,
-        approvals=approvals,
+        fills=opened.outcome.fills,
+        approvals=opened.approvals,
     )
     said = []
 
-    walk(desk, world, keys[:2], story, said.append)
+    walk(desk, opened.world, opened.keys[:2], story, said.append)
 
     assert flow.differences(desk) == ()
     assert not open_options(balances.book(desk.journal.entries()))
@@ -96,9 +117,7 @@ def test_journal_broker_and_chain_agree_to_the_unit_open_and_settled(opened):
 
 
 def test_a_break_is_named_when_the_broker_holds_what_the_journal_does_not(opened):
-    from engine.money import usd
-
-    desk, *_ = opened
+    desk = opened.desk
     desk.broker.deposit(usd("0.01"))
 
     (found,) = flow.differences(desk)
