@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from engine.errors import ConfigError, InputError, UnknownKey
 from engine.market import RateCurve
-from engine.simulation.modelled import (
+from engine.simulation.parameters import (
     EthModel,
     ModelParameters,
     Smile,

@@ -14,13 +14,15 @@ from datetime import UTC, date, datetime, time, timedelta
 from itertools import islice
 
 import numpy as np
-from numpy.typing import ArrayLike
 from scipy.optimize import brentq
 
 from engine.errors import InputError, MissingQuote
 from engine.instruments import MARKET_ZONE, Settlement
 from engine.market import DailySeries, ExpiryQuotes, Floats, OptionChain, RateCurve
 from engine.pricing.black import forward_value, greeks
+from engine.pricing.forward import mid, parity_forward
+from engine.pricing.variance import strip_variance
+from engine.simulation.parameters import ModelParameters, Smile, SpreadRule, SpxModel
 
 SOURCE = "modelled from recorded closes"
 MODELLED = (
@@ -34,139 +36,6 @@ MODELLED = (
 AM, PM, ASOF, VIX_SETTLES = time(9, 30), time(16, 0), time(16, 15), time(9, 0)
 MINUTES_30_DAYS = 43_200.0
 IsSession = Callable[[date], bool]
-
-
-@dataclass(frozen=True, slots=True)
-class Smile:
-    """
-    Power-law SSVI: `rho` the slope's sign and weight, `eta` its strength, `gamma` its decay in variance.
-
-    Refuses parameters outside 0 < gamma <= 1/2 and eta (1 + |rho|) <= 2, which together with a rising
-    at-the-money variance exclude butterfly and calendar arbitrage.
-
-    Source: Gatheral and Jacquier, "Arbitrage-free SVI volatility surfaces", arXiv 1204.0646, remark 4.4.
-    """
-
-    rho: float
-    eta: float
-    gamma: float
-
-    def __post_init__(self) -> None:
-        free = abs(self.rho) < 1 and 0 < self.gamma <= 0.5 and 0 < self.eta * (1 + abs(self.rho)) <= 2
-        if not free:
-            raise InputError(
-                f"smile rho {self.rho}, eta {self.eta}, gamma {self.gamma} refused",
-                why="|rho| < 1, 0 < gamma <= 1/2 and 0 < eta (1 + |rho|) <= 2 keep it free of arbitrage",
-                todo="lower eta or gamma",
-            )
-
-    def variance(self, log_moneyness: ArrayLike, atm_variance: ArrayLike) -> Floats:
-        """Total variance at ln(K/F), given the total variance at the forward (both dimensionless)."""
-        k, theta = np.asarray(log_moneyness, float), np.asarray(atm_variance, float)
-        phi_k = self.eta / (theta**self.gamma * (1 + theta) ** (1 - self.gamma)) * k
-        root = np.sqrt((phi_k + self.rho) ** 2 + 1 - self.rho**2)
-        return np.asarray(theta / 2 * (1 + self.rho * phi_k + root))
-
-
-@dataclass(frozen=True, slots=True)
-class VarianceCurve:
-    """`reversion` per year, long-run at-the-money SPX vol (decimal) and long-run VIX future (points)."""
-
-    reversion: float
-    long_run_atm: float
-    vix_mean: float
-
-    def surface_at(self, level: float, years: ArrayLike) -> Floats:
-        """At-the-money total variance to `years`, from an instantaneous vol of `level` (decimal)."""
-        decayed = -np.expm1(-self.reversion * np.asarray(years, float)) / self.reversion
-        return np.asarray(self.long_run_atm**2 * np.asarray(years) + (level**2 - self.long_run_atm**2) * decayed)
-
-    def future(self, vix: float, years: ArrayLike) -> Floats:
-        """
-        VIX future in points, between spot VIX and the mean: variance reverts exponentially.
-
-        Source: Zhang and Zhu, "VIX futures", J. Futures Markets 26 (2006), without their convexity term,
-        which stands instead in the gap between `vix_mean` and the surface's own forward variance.
-        """
-        left = np.exp(-self.reversion * np.asarray(years, float))
-        return np.asarray(np.sqrt(self.vix_mean**2 + (vix**2 - self.vix_mean**2) * left))
-
-
-@dataclass(frozen=True, slots=True)
-class SpreadRule:
-    """
-    Half of the bid-ask spread before it is widened to ticks, in points.
-
-    `floor` points, plus the option's vega times `vol_points` and `vol_points_per_sd` for each standard
-    deviation from the forward, plus `itm_share` of the intrinsic value.
-    """
-
-    floor: float
-    vol_points: float
-    vol_points_per_sd: float
-    itm_share: float
-
-
-@dataclass(frozen=True, slots=True)
-class StrikeGrid:
-    """Multiples of `near_step` inside [near_low, near_high] x spot and of `far_step` inside [low, high]."""
-
-    near_step: float
-    far_step: float
-    near_low: float
-    near_high: float
-    low: float
-    high: float
-
-    def strikes(self, spot: float) -> Floats:
-        """The listed strikes at a spot, rising, in points."""
-        near = _multiples(self.near_step, self.near_low * spot, self.near_high * spot)
-        return np.union1d(near, _multiples(self.far_step, self.low * spot, self.high * spot))
-
-
-@dataclass(frozen=True, slots=True)
-class SpxModel:
-    """Dividend yield (decimal, continuous), smile, spreads, strikes, weekly and monthly expiries listed."""
-
-    dividend_yield: float
-    weeks: int
-    months: int
-    smile: Smile
-    spread: SpreadRule
-    grid: StrikeGrid
-
-
-@dataclass(frozen=True, slots=True)
-class VixModel:
-    """Instantaneous vol of VIX (decimal), smile (rho > 0: calls dear), spreads, months, strikes in points."""
-
-    vol_of_vix: float
-    months: int
-    smile: Smile
-    spread: SpreadRule
-    strikes: tuple[float, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class EthModel:
-    """USD `level` on the session `level_on`; vols are decimals per year; `beta` to SPX log returns."""
-
-    level: float
-    level_on: date
-    implied_vol: float
-    idiosyncratic_vol: float
-    beta: float
-
-
-@dataclass(frozen=True, slots=True)
-class ModelParameters:
-    """Everything modelled that the two recorded closes do not say."""
-
-    rates: RateCurve
-    variance: VarianceCurve
-    spx: SpxModel
-    vix: VixModel
-    eth: EthModel
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -408,7 +277,7 @@ def _anchored(pricer: _SpxPricer, listing: tuple[_Terms, ...], vix: float) -> fl
     pair, n = listing[near : near + 2], left[near : near + 2]
 
     def excess(level: float) -> float:
-        variance = [_cboe_variance(pricer.quotes(terms, level), pricer.asof, pricer.parameters.rates) for terms in pair]
+        variance = [_strip(pricer.quotes(terms, level), pricer.asof, pricer.parameters.rates) for terms in pair]
         total = np.array(variance) * n / (365.0 * 86_400.0)
         mixed = (total[0] * (n[1] - month) + total[1] * (month - n[0])) / (n[1] - n[0])
         return 100.0 * float(np.sqrt(mixed * 525_600.0 / MINUTES_30_DAYS)) - vix
@@ -423,30 +292,17 @@ def _anchored(pricer: _SpxPricer, listing: tuple[_Terms, ...], vix: float) -> fl
     return float(brentq(excess, low, high, xtol=1e-6))
 
 
-def _cboe_variance(quotes: ExpiryQuotes, asof: datetime, rates: RateCurve) -> float:
-    """One term's annual variance by Cboe's method (D05), off the quotes as a reader would see them."""
-    years, strikes = quotes.years(asof), quotes.strikes
-    growth = np.exp(rates.rate(years) * years)
-    call, put = (quotes.call_bid + quotes.call_ask) / 2, (quotes.put_bid + quotes.put_ask) / 2
-    two_sided = (quotes.call_bid > 0) & (quotes.put_bid > 0)
-    at = int(np.argmin(np.where(two_sided, np.abs(call - put), np.inf)))
-    forward = strikes[at] + growth * (call[at] - put[at])
-    centre = int(np.searchsorted(strikes, forward, side="right")) - 1
-    used = np.zeros(len(strikes), bool)
-    used[centre] = True
-    used[:centre] = _until_two_zero_bids(quotes.put_bid[:centre][::-1])[::-1]
-    used[centre + 1 :] = _until_two_zero_bids(quotes.call_bid[centre + 1 :])
-    price = np.where(np.arange(len(strikes)) < centre, put, call)
-    price[centre] = (put[centre] + call[centre]) / 2
-    k = strikes[used]
-    strip = np.sum(np.gradient(k) / k**2 * growth * price[used])
-    return float((2 * strip - (forward / strikes[centre] - 1) ** 2) / years)
-
-
-def _until_two_zero_bids(bids: Floats) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    zero = bids <= 0
-    twice = zero & np.concatenate(([False], zero[:-1]))
-    return np.asarray(~zero & (np.cumsum(twice) == 0))
+def _strip(quotes: ExpiryQuotes, asof: datetime, rates: RateCurve) -> float:
+    """One term's annual variance by Cboe's method (D05), as a reader of the quotes sees it; 0 without a strip."""
+    years = quotes.years(asof)
+    rate = rates.rate(years)
+    call, put = mid(quotes.call_bid, quotes.call_ask), mid(quotes.put_bid, quotes.put_ask)
+    found = parity_forward(quotes.strikes, call, put, years=years, rate=rate)
+    if found is None:
+        return 0.0
+    sides = (quotes.call_bid, quotes.call_ask, quotes.put_bid, quotes.put_ask)
+    strip = strip_variance(quotes.strikes, *sides, years=years, rate=rate, forward=found.forward)
+    return strip.variance if strip else 0.0
 
 
 def _listing(
@@ -523,7 +379,3 @@ def _instant(day: date, at: time) -> datetime:
 
 def _years(expiry: datetime, asof: datetime) -> float:
     return (expiry - asof).total_seconds() / (365.0 * 86_400.0)
-
-
-def _multiples(step: float, low: float, high: float) -> Floats:
-    return np.arange(np.ceil(low / step), np.floor(high / step) + 1) * step

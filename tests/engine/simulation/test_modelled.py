@@ -17,12 +17,12 @@ from engine.simulation.modelled import (
     MODELLED,
     SOURCE,
     ModelledMarket,
-    Smile,
     eth_path,
     modelled_market,
     remark,
     sessions_of,
 )
+from engine.simulation.parameters import Smile
 
 DAY = date(2018, 4, 24)  # VIX 18.02
 CALM, WILD = date(2018, 6, 15), date(2018, 2, 8)  # VIX 11.98 and 33.46
