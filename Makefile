@@ -5,7 +5,7 @@ PIP := .venv/bin/python -m pip --quiet --disable-pip-version-check install
 DEMO_FLAGS ?=
 TEST_FLAGS ?=
 
-.PHONY: demo test check bench fetch lock clean docs
+.PHONY: demo test check bench soak fetch lock clean
 .DEFAULT_GOAL := demo
 
 demo: fetch
@@ -20,6 +20,10 @@ check: .venv/dev
 	@$(RUN) mypy --no-error-summary
 	@.venv/bin/python -c "from importlinter.cli import lint_imports_command as lint; lint()" --no-cache
 	@$(RUN) pytest -n 2 -m "not chain and not journey and not browser" $(TEST_FLAGS)
+
+# Property tests on new random examples, a thousand each.
+soak: .venv/dev fetch
+	@HYPOTHESIS_PROFILE=soak $(RUN) pytest -n 2 tests/engine tests/adapters $(TEST_FLAGS)
 
 bench: .venv/dev fetch
 	@$(RUN) tests.benchmarks

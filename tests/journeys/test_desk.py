@@ -87,3 +87,33 @@ def test_the_open_book_is_reported_without_annualising(applied, desk, tmp_path):
 
     assert "not annualised" in ran.stdout
     assert target.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
+
+
+def test_another_chain_than_the_configured_one_is_refused_before_anything_is_read(desk):
+    refused = hedge("plan", "new", "-C", desk, HEDGE__CHAIN__CHAIN_ID="1")
+
+    assert refused.returncode == 78
+    assert "chain id 31337 refused: chain id 1 is configured" in refused.stderr
+
+
+def test_a_cap_edited_above_a_quarter_stops_every_command_of_the_desk(desk):
+    policy = desk / "policy.toml"
+    kept = policy.read_text(encoding="utf-8")
+    policy.write_text(kept.replace('sleeve_cap = "20%"', 'sleeve_cap = "30%"'), encoding="utf-8")
+    try:
+        refused = hedge("plan", "new", "-C", desk)
+    finally:
+        policy.write_text(kept, encoding="utf-8")
+
+    assert refused.returncode == 78
+    assert "limits.sleeve_cap = 30%" in refused.stderr
+
+
+def test_a_wrong_passphrase_signs_nothing_and_shows_nothing(desk, plan):
+    key = desk / "keys" / "owner-3.json"
+
+    refused = hedge("approve", plan, "--key", key, "--passphrase", "env:PASS", "-C", desk, PASS="canary-7391")
+
+    assert refused.returncode != 0
+    assert len(refused.stderr.strip().splitlines()) == 1
+    assert "canary-7391" not in refused.stderr + refused.stdout
