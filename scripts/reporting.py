@@ -43,6 +43,10 @@ from scripts.desk import Desk
 from scripts.flow import Proposal
 
 VERSION = "0.1.0"
+_SETTLED = (
+    "PM options settled at the recorded close, AM options at the recorded opening level, which stands for the "
+    "opening auction's own value; the ether put at the modelled ether price."
+)
 
 
 @dataclass(slots=True)
@@ -296,6 +300,7 @@ def _method(story: Story, policy: Policy) -> tuple[str, ...]:
         "Exposure, limits and cost of capital are those of the opened book; NAV and returns those of the as-of date.",
         "Expected results use recorded closes scaled to an at-the-money forecast less half the variance premium (D33).",
         loan,
+        *([_SETTLED] if story.settled else []),
         *(f"{name}: {words}" for name, words in story.opened.assumptions.items()),
     )
 
