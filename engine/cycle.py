@@ -91,9 +91,14 @@ def loan_terms(debt_usd: float, market: LendingMarket, policy: Policy) -> ChainL
 
 def loan_cost(market: LendingMarket, debt_usd: float, policy: Policy) -> float:
     """All-in effective annual rate of the next `debt_usd` from this market (D14, D16)."""
-    extra = max(debt_usd, 1.0)
+    extra, tax = max(debt_usd, 1.0), float(policy.capital.tax)
     return marginal_cost(
-        market, loan_terms(0.0, market, policy), loan_terms(extra, market, policy), debt_usd=0.0, extra_usd=extra
+        market,
+        loan_terms(0.0, market, policy),
+        loan_terms(extra, market, policy),
+        debt_usd=0.0,
+        extra_usd=extra,
+        tax=tax,
     ).total
 
 

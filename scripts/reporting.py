@@ -157,7 +157,9 @@ def cost_of_capital(snapshot: MarketSnapshot, book: Book, view: PricingView, pol
             owed = -float(position.quantity) * float(unit_values(instrument, view, now)[0])
             market = next(m for m in snapshot.chain.lending if m.name == instrument.market)
             terms = cycle.loan_terms(owed, market, policy)
-            debts.append(Source(instrument.id, owed, terms.cost(market.borrow_rate, owed)))
+            debts.append(
+                Source(instrument.id, owed, terms.cost(market.borrow_rate, owed, tax=float(policy.capital.tax)))
+            )
     debt = sum(source.usd for source in debts)
     unlevered = policy.capital.beta_levered / (1.0 + debt / equity)
     capm = Capm(snapshot.rates.rate(0.25), float(policy.capital.equity_premium), unlevered)

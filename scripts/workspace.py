@@ -76,24 +76,38 @@ def opened(root: Path) -> Iterator[tuple[Workspace, Desk]]:
     journal = open_journal(workspace.root / LEDGER)
     chain = connect(rpc_of(workspace), expected_chain_id=workspace.settings.chain.chain_id)
     try:
-        yield (
-            workspace,
-            open_desk(
-                workspace.root,
-                chain,
-                workspace.standing.addresses,
-                safe=workspace.standing.safe,
-                ramp=workspace.standing.ramp,
-                pinned=workspace.standing.pinned,
-                executor=executor_key(),
-                policy=policy,
-                market=market_of(workspace),
-                journal=journal,
-            ),
+        desk = open_desk(
+            workspace.root,
+            chain,
+            workspace.standing.addresses,
+            safe=workspace.standing.safe,
+            ramp=workspace.standing.ramp,
+            pinned=workspace.standing.pinned,
+            executor=executor_key(),
+            policy=policy,
+            market=market_of(workspace),
+            journal=journal,
         )
+        _as_configured(workspace, desk)
+        yield workspace, desk
     finally:
         chain.close()
         journal.close()
+
+
+def _as_configured(workspace: Workspace, desk: Desk) -> None:
+    """Raise `ConfigError` unless the Safe and its threshold on chain are those of the settings."""
+    asked, terms = workspace.settings.vault, desk.vault.terms()
+    for key, configured, found in (
+        ("vault.safe", asked.safe, str(terms.safe)),
+        ("vault.threshold", str(asked.threshold), str(terms.threshold)),
+    ):
+        if configured != found:
+            raise ConfigError(
+                f"{SETTINGS}: {key} = {configured}",
+                why=f"the chain says {found}",
+                todo="find out who changed it before anything is signed",
+            )
 
 
 def rpc_of(workspace: Workspace) -> str:

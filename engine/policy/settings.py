@@ -106,7 +106,6 @@ class CostSettings(_Section):
     """What execution may cost."""
 
     slippage: Annotated[Share, Field(ge=0, le=Decimal("0.1"))] = Field(default=share("1%"))  # of an on-chain trade
-    gas_budget_usd: Dollars = Decimal(150)
     plan_ttl_hours: Annotated[int, Field(ge=1, le=72)] = 4
 
 

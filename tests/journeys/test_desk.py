@@ -117,3 +117,13 @@ def test_a_wrong_passphrase_signs_nothing_and_shows_nothing(desk, plan):
     assert refused.returncode != 0
     assert len(refused.stderr.strip().splitlines()) == 1
     assert "canary-7391" not in refused.stderr + refused.stdout
+
+
+@pytest.mark.parametrize(
+    "setting", [{"HEDGE__VAULT__THRESHOLD": "3"}, {"HEDGE__VAULT__SAFE": "0x" + "11" * 20}], ids=["threshold", "safe"]
+)
+def test_a_safe_that_is_not_as_configured_stops_every_command_of_the_desk(desk, setting):
+    refused = hedge("plan", "new", "-C", desk, **setting)
+
+    assert refused.returncode == 78
+    assert "the chain says" in refused.stderr

@@ -150,6 +150,15 @@ def test_what_a_cycle_must_earn_is_finding_ten(rate, cycle_cost):
     assert annual * 45 / 365 == pytest.approx(cycle_cost, abs=0.00005)
 
 
+def test_tax_lowers_the_rate_part_of_a_loans_cost_and_nothing_else():
+    def cost(tax):
+        return cycle.loan_cost(LENDING[0], 50_000.0, Policy.model_validate({"capital": {"tax": tax}}))
+
+    rate = cost("0%") - cost("50%")
+    assert cost("0%") - cost("25%") == pytest.approx(rate / 2)
+    assert 0.04 < 2 * rate < 0.06
+
+
 def case(expected):
     return LoopCase(extra=5, margin=50_000.0, expected=expected, days=45.0)
 
