@@ -5,7 +5,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from itertools import pairwise
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_args
 from zoneinfo import ZoneInfo
 
 from engine.errors import InputError, InvalidStructure
@@ -57,7 +57,9 @@ class VanillaOption:
 
     `expiry` is the aware instant at which the settlement level is fixed; `strike` is in units of the
     underlying's price; one contract pays `multiplier` times the intrinsic value in `currency`.
-    `decimals` says how finely a contract divides: 0 on an exchange, 18 on most protocols.
+    `decimals` says how finely a contract divides: 0 on an exchange, 18 on most protocols. An `inverse`
+    option is margined in its underlying coin: `currency` is that coin, and it pays the intrinsic value
+    divided by the settlement level.
     """
 
     kind: ClassVar[str] = "option"
@@ -70,6 +72,7 @@ class VanillaOption:
     settlement: Settlement
     currency: Currency = USD
     decimals: int = 0
+    inverse: bool = False
 
     def __post_init__(self) -> None:
         if self.expiry.tzinfo is None:
@@ -153,10 +156,124 @@ class LendingDebt:
         return Currency(self.id, self.asset.decimals)
 
 
-Instrument = Cash | VanillaOption | Future | LendingSupply | LendingDebt
-_KINDS: dict[str, type[Instrument]] = {
-    kind.kind: kind for kind in (Cash, VanillaOption, Future, LendingSupply, LendingDebt)
-}
+@dataclass(frozen=True, slots=True)
+class Perpetual:
+    """
+    A future without expiry, tied to its index by funding.
+
+    One contract gains `multiplier` per unit of the underlying's price, in `currency`. An `inverse` one
+    is margined in the coin: `currency` is that coin, and it gains multiplier * (1/entry - 1/price).
+    """
+
+    kind: ClassVar[str] = "perpetual"
+    venue: str
+    underlying: str
+    currency: Currency
+    multiplier: Decimal = Decimal(1)
+    inverse: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.multiplier > 0:
+            raise InvalidStructure(f"{self.id}: multiplier {self.multiplier} must be positive")
+
+    @property
+    def id(self) -> str:
+        return f"{self.venue} {self.underlying} perp"
+
+    @property
+    def unit(self) -> Currency:
+        return Currency(self.id, 18)
+
+
+@dataclass(frozen=True, slots=True)
+class PowerPerpetual:
+    """
+    A token that tracks the square of its underlying's price, divided by `scale`, less funding (S28).
+
+    `period_days` is the funding period; the normalisation factor that funding has eaten is the
+    market's, not the contract's.
+    """
+
+    kind: ClassVar[str] = "power"
+    venue: str
+    underlying: str
+    currency: Currency
+    scale: Decimal = Decimal(10_000)
+    period_days: Decimal = Decimal("17.5")
+
+    def __post_init__(self) -> None:
+        if not self.scale > 0 or not self.period_days > 0:
+            raise InvalidStructure(f"{self.id}: scale {self.scale} and period {self.period_days} must be positive")
+
+    @property
+    def id(self) -> str:
+        return f"{self.venue} {self.underlying} squared"
+
+    @property
+    def unit(self) -> Currency:
+        return Currency(self.id, 18)
+
+
+@dataclass(frozen=True, slots=True)
+class LiquidityRange:
+    """
+    Liquidity between two prices of a concentrated pool; the quantity is the pool's own L.
+
+    Prices are units of `currency` per unit of `asset`; `fee` is what a swap pays, in millionths.
+    """
+
+    kind: ClassVar[str] = "range"
+    pool: str
+    asset: Currency
+    currency: Currency
+    lower: Decimal
+    upper: Decimal
+    fee: int
+
+    def __post_init__(self) -> None:
+        if not 0 < self.lower < self.upper:
+            raise InvalidStructure(f"{self.pool} range {self.lower} to {self.upper} must rise from above zero")
+        if not 0 <= self.fee < 1_000_000:
+            raise InvalidStructure(f"{self.pool} fee {self.fee} is not a share in millionths")
+
+    @property
+    def id(self) -> str:
+        return f"{self.pool} range {self.lower.normalize():f} {self.upper.normalize():f}"
+
+    @property
+    def unit(self) -> Currency:
+        return Currency(self.id, 18)
+
+
+@dataclass(frozen=True, slots=True)
+class FundShare:
+    """A share of a listed fund: an exchange-traded product on volatility, or a REIT."""
+
+    kind: ClassVar[str] = "share"
+    symbol: str
+    currency: Currency = USD
+
+    @property
+    def id(self) -> str:
+        return f"{self.symbol} share"
+
+    @property
+    def unit(self) -> Currency:
+        return Currency(self.id, 0)
+
+
+Instrument = (
+    Cash
+    | VanillaOption
+    | Future
+    | Perpetual
+    | PowerPerpetual
+    | LiquidityRange
+    | FundShare
+    | LendingSupply
+    | LendingDebt
+)
+_KINDS: dict[str, type[Instrument]] = {kind.kind: kind for kind in get_args(Instrument)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,7 +357,7 @@ def _typed(key: str, value: Any) -> Any:
             return Currency(value["code"], value["decimals"])
         case "expiry":
             return datetime.fromisoformat(value)
-        case "strike" | "multiplier":
+        case "strike" | "multiplier" | "scale" | "period_days" | "lower" | "upper":
             return Decimal(value)
         case "right":
             return Right(value)

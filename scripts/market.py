@@ -5,9 +5,6 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 if TYPE_CHECKING:
-    from datetime import datetime
-    from pathlib import Path
-
     from engine.market import Finding, OptionChain, RateCurve
     from engine.signals.expiries import ExpirySummary
     from engine.signals.vix_index import VolatilityIndex
@@ -33,15 +30,12 @@ def inspect(
     spot: float = typer.Option(0.0, "--spot", help="Long format only: index level."),
 ) -> None:
     """Forwards, rates, volatilities and findings of a chain file."""
-    from pathlib import Path
-
-    from adapters.files.chain_file import read_chain
     from engine.signals.expiries import expiry_table
     from engine.signals.quality import chain_findings
     from engine.signals.vix_index import volatility_index
+    from scripts.inputs import chain_and_curve
 
-    chain = read_chain(Path(file), asof=_instant(asof), spot=_level(spot))
-    curve, assumed = _curve(chain, rate, Path(rates) if rates else None)
+    chain, curve, assumed = chain_and_curve(file, asof=asof, spot=spot, rate=rate, rates=rates)
     table = expiry_table(chain, curve)
     index = volatility_index(chain, curve)
     findings = (*assumed, *_index_finding(index), *chain_findings(chain, curve, table))
@@ -49,71 +43,6 @@ def inspect(
         _write_json(chain, table, index, findings)
     else:
         _print(chain, curve, table, index, findings)
-
-
-def _instant(text: str) -> "datetime | None":
-    from datetime import datetime
-
-    from engine.errors import InputError
-
-    if not text:
-        return None
-    try:
-        instant = datetime.fromisoformat(text)
-    except ValueError:
-        instant = None
-    if instant is None or instant.tzinfo is None:
-        raise InputError(
-            f"--asof {text!r} refused",
-            why="it is not an instant with its time zone",
-            todo="write it as 2026-07-23T16:15-04:00",
-        )
-    return instant
-
-
-def _level(spot: float) -> float | None:
-    from math import isfinite
-
-    from engine.errors import InputError
-
-    if spot == 0.0:
-        return None
-    if not isfinite(spot) or spot < 0:
-        raise InputError(f"--spot {spot} refused", why="a level is a positive number", todo="give index points")
-    return spot
-
-
-def _curve(chain: "OptionChain", rate: str, rates: "Path | None") -> "tuple[RateCurve, tuple[Finding, ...]]":
-    from engine.errors import InputError
-    from engine.instruments import MARKET_ZONE
-    from engine.market import Finding, RateCurve, Severity
-    from engine.signals.expiries import parity_curve
-
-    if rate and rates is not None:
-        raise InputError("two rates refused", why="--rate and --rates exclude each other", todo="give one of them")
-    if rate:
-        return RateCurve((1.0,), (_percentage(rate),), f"--rate {rate}"), ()
-    if rates is not None:
-        from adapters.files.series import read_bill_curve
-
-        return read_bill_curve(rates, chain.asof.astimezone(MARKET_ZONE).date()), ()
-    curve = parity_curve(chain)
-    detail = f"no rate given: {curve.rates[0]:.2%}, the median rate that put-call parity implies, is assumed"
-    return curve, (Finding("rate_assumed", Severity.NOTE, None, (), detail),)
-
-
-def _percentage(text: str) -> float:
-    from math import isfinite
-
-    from engine.errors import InputError
-
-    try:
-        value = float(text.strip().removesuffix("%")) / 100.0 if text.strip().endswith("%") else float("nan")
-    except ValueError:
-        value = float("nan")
-    if not isfinite(value) or abs(value) > 1.0:
-        raise InputError(f"--rate {text!r} refused", why="it is no percentage per year", todo='write it as "4.65%"')
-    return value
 
 
 def _index_finding(index: "VolatilityIndex") -> "tuple[Finding, ...]":

@@ -37,7 +37,8 @@ from engine.report.blended import (
     Wedge,
 )
 from engine.report.exposure import condor_payoff, heat_map, lending_rows, limit_rows, position_rows, scenario_rows
-from engine.risk.valuation import STABLES, PricingView, Scenarios, book_values, unit_values
+from engine.risk.scenarios import Scenarios
+from engine.risk.valuation import STABLES, PricingView, book_values, unit_values
 from engine.risk.view import pricing_view
 from scripts.desk import Desk
 from scripts.flow import Proposal

@@ -17,7 +17,8 @@ from engine.money import USD, Money
 from engine.orders import Order, OrderId
 from engine.positions import Book, Sleeve
 from engine.report.blended import NavPoint
-from engine.risk.valuation import Scenarios, book_values
+from engine.risk.scenarios import Scenarios
+from engine.risk.valuation import book_values
 from engine.risk.view import pricing_view
 from scripts import flow
 from scripts.desk import Desk

@@ -10,7 +10,8 @@ from engine.market import Floats
 from engine.policy.condors import CondorOffer
 from engine.policy.settings import Policy
 from engine.risk.drawdown import VOL_RESPONSE
-from engine.risk.valuation import PricingView, Scenarios, unit_values
+from engine.risk.scenarios import Scenarios
+from engine.risk.valuation import PricingView, unit_values
 
 _MULTIPLIER = 100.0
 _ES_TAIL = 0.025

@@ -18,8 +18,9 @@ from engine.positions import Book, Sleeve
 from engine.risk.drawdown import two_sd_scenarios
 from engine.risk.limits import LimitSet, first_expiry
 from engine.risk.margin import same_expiry_margin
+from engine.risk.scenarios import Scenarios
 from engine.risk.smile import Smile, atm_vol_at
-from engine.risk.valuation import PricingView, Scenarios, book_values
+from engine.risk.valuation import PricingView, book_values
 
 HIGH_VOL = 25.0
 """VIX at and above which the regime counts as high-volatility (S77, D12)."""
@@ -146,7 +147,7 @@ def target(
     if put and put.quantity:
         spend = 1.5 * put.quantity * put.unit_cost
         supplies["USDC"] = max(supplies.get("USDC", 0.0) - spend, 0.0)
-    eth_low = float(scenarios.eth.min())
+    eth_low = float(scenarios.crypto.min())
     loans = tuple(
         loan_decision(
             market,
@@ -257,7 +258,7 @@ def _sleeve_put(
         ether=ether,
         spot=view.token_usd["WETH"],
         years_of={o.listing: _years(snapshot.asof, o.expiry) for o in snapshot.chain.options},
-        shocks=scenarios.eth,
+        shocks=scenarios.crypto,
         reference=reference,
         ratio=policy.hedge.ratio,
     )

@@ -11,7 +11,8 @@ from engine.policy.sleeve import LoanDecision
 from engine.positions import Book, Position
 from engine.report.blended import HeatMap, LendingRow, LimitRow, PayoffCurve, PositionRow, ScenarioRow, Unit
 from engine.risk.limits import LimitReading
-from engine.risk.valuation import PricingView, Scenarios, book_values, unit_values
+from engine.risk.scenarios import Scenarios
+from engine.risk.valuation import PricingView, book_values, unit_values
 
 _SPOT_SHOCKS = (-0.10, -0.07, -0.05, -0.03, -0.01, 0.0, 0.01, 0.03, 0.05, 0.07, 0.10)
 _VOL_SHOCKS = (-0.05, 0.0, 0.05, 0.10, 0.20)
@@ -119,7 +120,7 @@ def scenario_rows(book: Book, view: PricingView, scenarios: Scenarios, capital: 
         ScenarioRow(
             name=group,
             shock=f"SPX {np.expm1(scenarios.spot[i]):+.1%}, vol {scenarios.vol[i] * 100:+.1f} points, "
-            f"ether {np.expm1(scenarios.eth[i]):+.1%}",
+            f"ether {np.expm1(scenarios.crypto[i]):+.1%}",
             pnl=Money.rounded(float(change[i]), USD),
             share=float(change[i]) / capital,
         )

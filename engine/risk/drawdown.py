@@ -7,8 +7,9 @@ import numpy as np
 
 from engine.market import Floats
 from engine.positions import Book
+from engine.risk.scenarios import Scenarios
 from engine.risk.smile import atm_vol_at
-from engine.risk.valuation import PricingView, Scenarios, book_values
+from engine.risk.valuation import PricingView, book_values
 
 VOL_RESPONSE = -1.2
 """Change of 30-day ATM volatility, in points per percent of ln spot (D11; recorded 1999-2023: -1.16)."""
@@ -68,7 +69,7 @@ def two_sd_scenarios(
                     cell = f"{name}, {'-' if sign < 0 else '+'}2 SD, {variant}, {link}"
                     rows.append((cell, spot, vol, days, eth))
     spots, vols, times, ethers = np.array([row[1:] for row in rows]).T
-    return Scenarios.of(spots, vols, times, ethers, tuple(row[0] for row in rows))
+    return Scenarios.of(spots, vols, times, crypto=ethers, names=[row[0] for row in rows])
 
 
 def drawdown(losses: Floats, scenarios: Scenarios, capital: float) -> Drawdown:

@@ -12,7 +12,8 @@ from engine.orders import Breach
 from engine.positions import Book, Sleeve
 from engine.risk.drawdown import book_drawdown
 from engine.risk.margin import same_expiry_margin
-from engine.risk.valuation import PricingView, Scenarios, book_values, unit_values
+from engine.risk.scenarios import Scenarios
+from engine.risk.valuation import PricingView, book_values, unit_values
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """What a book is worth in each scenario: the only place where terms, market and pricing meet."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -18,6 +18,7 @@ from engine.instruments import (
 from engine.market import Floats
 from engine.positions import Book
 from engine.pricing.black import forward_value
+from engine.risk.scenarios import Scenarios
 from engine.risk.smile import Smile, Smiles
 
 VIX_BETA = (-2.87, -2.02, -1.62, -1.40, -1.24, -1.06)
@@ -26,49 +27,6 @@ VIX_BETA = (-2.87, -2.02, -1.62, -1.40, -1.24, -1.06)
 STABLES = frozenset({"USDC", "DAI", "sUSD", "USDT"})
 _YEAR_DAYS = 365.0
 _MIN_TENOR = 7.0 / _YEAR_DAYS
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Scenarios:
-    """
-    Joint shocks, one array element per scenario.
-
-    `spot` and `eth` are changes of the logarithm; `vol` is the change of 30-day at-the-money SPX
-    volatility in decimals (0.05 = five points); `days` is calendar time that passes; `peg` multiplies
-    the price of every stablecoin.
-    """
-
-    spot: Floats
-    vol: Floats
-    days: Floats
-    eth: Floats
-    peg: Floats
-    names: tuple[str, ...] = ()
-
-    def __len__(self) -> int:
-        return len(self.spot)
-
-    @classmethod
-    def of(
-        cls, spot: Floats, vol: Floats, days: Floats, eth: Floats | None = None, names: Sequence[str] = ()
-    ) -> "Scenarios":
-        """Scenarios without a depeg; ether unmoved unless given."""
-        spot = np.asarray(spot, float)
-        still = np.zeros_like(spot)
-        return cls(
-            spot,
-            np.broadcast_to(vol, spot.shape).astype(float),
-            np.broadcast_to(days, spot.shape).astype(float),
-            still if eth is None else np.asarray(eth, float),
-            np.ones_like(spot),
-            tuple(names),
-        )
-
-    @classmethod
-    def now(cls) -> "Scenarios":
-        """Nothing moves, no time passes."""
-        zero = np.zeros(1)
-        return cls.of(zero, zero, zero, names=("now",))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -138,7 +96,7 @@ def _token(code: str, view: PricingView, scenarios: Scenarios) -> Floats:
         ) from None
     if code in STABLES:
         return price * scenarios.peg
-    return price * np.exp(scenarios.eth)
+    return price * np.exp(scenarios.crypto)
 
 
 def _index_option(option: VanillaOption, view: PricingView, scenarios: Scenarios) -> Floats:

@@ -6,7 +6,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.errors import InputError, InvalidStructure
-from engine.instruments import Cash, Future, LendingDebt, LendingSupply, from_terms, terms
+from engine.instruments import (
+    Cash,
+    FundShare,
+    Future,
+    LendingDebt,
+    LendingSupply,
+    LiquidityRange,
+    Perpetual,
+    PowerPerpetual,
+    from_terms,
+    terms,
+)
 from engine.money import USD, Currency
 from tests.engine.terms import EXPIRY, condor, spx
 
@@ -19,6 +30,10 @@ from tests.engine.terms import EXPIRY, condor, spx
         Future("VX", "VIX", EXPIRY, Decimal(1000)),
         LendingSupply("aave-cheap", Currency("USDC", 6)),
         LendingDebt("aave-cheap", Currency("DAI", 18)),
+        Perpetual("perp-v2", "WETH", Currency("USDC", 6)),
+        PowerPerpetual("squeeth", "WETH", Currency("WETH", 18)),
+        LiquidityRange("uniswap-v3", Currency("WETH", 18), Currency("USDC", 6), Decimal(1200), Decimal("2000.5"), 3000),
+        FundShare("VIXY"),
     ],
 )
 def test_terms_written_and_read_back_are_the_same_instrument(instrument):
@@ -46,3 +61,9 @@ def test_condor_legs_share_one_expiry():
 def test_an_expiry_without_a_zone_is_refused():
     with pytest.raises(InvalidStructure, match="time zone"):
         spx(100, "C", expiry=datetime(2023, 3, 24, 16, 0))  # noqa: DTZ001
+
+
+@pytest.mark.parametrize(("lower", "upper"), [("2000", "1200"), ("1200", "1200"), ("0", "1200"), ("-1", "1200")])
+def test_a_range_rises_from_above_zero(lower, upper):
+    with pytest.raises(InvalidStructure, match="must rise"):
+        LiquidityRange("pool", Currency("WETH", 18), Currency("USDC", 6), Decimal(lower), Decimal(upper), 3000)

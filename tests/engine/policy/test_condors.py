@@ -16,7 +16,8 @@ from engine.policy.hedges import put_offers
 from engine.policy.settings import Policy
 from engine.policy.sleeve import LoopCase, leverage_multiplier, loan_decision, stressed_health
 from engine.positions import Book, Position, Sleeve
-from engine.risk.valuation import Scenarios, unit_values
+from engine.risk.scenarios import Scenarios
+from engine.risk.valuation import unit_values
 from engine.risk.view import pricing_view
 
 MARKET = demo_day(date(2018, 4, 24))

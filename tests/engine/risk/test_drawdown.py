@@ -11,8 +11,9 @@ from engine.positions import Book, Position, Sleeve
 from engine.pricing.black import forward_value
 from engine.risk.drawdown import book_drawdown, two_sd_scenarios
 from engine.risk.margin import max_payout
+from engine.risk.scenarios import Scenarios
 from engine.risk.smile import Smile
-from engine.risk.valuation import PricingView, Scenarios, book_values
+from engine.risk.valuation import PricingView, book_values
 from tests.engine.terms import condor
 
 ASOF = datetime(2025, 1, 2, 21, 15, tzinfo=UTC)
@@ -107,6 +108,6 @@ def test_shocks_are_two_deviations_of_their_horizon_and_volatility_answers_again
     assert scenarios.vol[up] == pytest.approx(-scenarios.vol[down])
     assert scenarios.vol.min() >= -0.05
     assert scenarios.vol.max() <= 0.25
-    assert scenarios.eth[down] == pytest.approx(1.5 * scenarios.spot[down] - 2 * 0.5 / np.sqrt(252))
+    assert scenarios.crypto[down] == pytest.approx(1.5 * scenarios.spot[down] - 2 * 0.5 / np.sqrt(252))
     assert scenarios.vol[at["1 session, -2 SD, high vol, model corr"]] > scenarios.vol[down]
     assert scenarios.days[at["to expiry, -2 SD, mid vol, corr 1"]] == pytest.approx(45)
