@@ -1,0 +1,250 @@
+"""Signals as columns over session closes: each row knows only what was released by that close."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.errors import InputError
+from engine.market import Floats
+from engine.signals.observations import Instants, Known, Observations, Series
+from engine.signals.panel import Family, Reading, SignalPanel
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Axis:
+    """Session closes, rising, as `datetime64[m]` UTC instants: the moments at which decisions are made."""
+
+    closes: Instants
+
+    def __post_init__(self) -> None:
+        if not len(self.closes) or not np.all(self.closes[1:] > self.closes[:-1]):
+            raise InputError("session axis refused", why="closes must rise and not be empty", todo="give sessions")
+
+    def __len__(self) -> int:
+        return len(self.closes)
+
+    @property
+    def days(self) -> NDArray[np.datetime64]:
+        """Calendar days of the closes."""
+        return self.closes.astype("datetime64[D]")
+
+    def last(self) -> datetime:
+        """The last close, aware UTC."""
+        return moment(self.closes[-1])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Column:
+    """
+    A signal over an axis: `values` are NaN where it is unseen; `as_of` and `released` say of what and since when.
+
+    `as_of` is NaT where unseen.
+    """
+
+    values: Floats
+    as_of: Instants
+    released: Instants
+
+    @classmethod
+    def unseen(cls, axis: Axis) -> "Column":
+        """Nothing, at every close."""
+        never = np.full(len(axis), np.datetime64("NaT", "m"))
+        return cls(np.full(len(axis), np.nan), never, never.copy())
+
+    def map(self, change: Callable[[Floats], Floats]) -> "Column":
+        """The same rows with other numbers; NaN stays NaN."""
+        return Column(np.where(np.isnan(self.values), np.nan, change(self.values)), self.as_of, self.released)
+
+
+Compute = Callable[[Observations, Axis], Column]
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """
+    One way to a signal: the observations it reads and how.
+
+    `compute` must be causal: a row may use only what was out at its close.
+    """
+
+    inputs: tuple[str, ...]
+    compute: Compute
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """
+    What a rule may ask about: name, family, unit, definition, and the ways to it, the best first.
+
+    A truth is 1 or 0 in unit "yes". At each close the first way that gives a number is taken.
+    """
+
+    name: str
+    family: Family
+    unit: str
+    ways: tuple[Way, ...]
+    source: str
+    meaning: str
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Every observation that some way reads."""
+        return tuple(dict.fromkeys(name for way in self.ways for name in way.inputs))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SignalTable:
+    """Every signal at every close of an axis."""
+
+    axis: Axis
+    signals: Mapping[str, Signal]
+    columns: Mapping[str, Column]
+    ways: Mapping[str, NDArray[np.int8]]
+    reasons: Mapping[str, str]
+    configured: frozenset[str]
+
+    def __getitem__(self, name: str) -> Floats:
+        return self.columns[name].values
+
+    def panel(self, row: int = -1) -> SignalPanel:
+        """The readings of one close."""
+        return SignalPanel.of(
+            moment(self.axis.closes[row]), (self._reading(name, row) for name in self.signals), self.configured
+        )
+
+    def _reading(self, name: str, row: int) -> Reading:
+        signal, column = self.signals[name], self.columns[name]
+        value = float(column.values[row])
+        seen = np.isfinite(value)
+        return Reading(
+            signal=name,
+            family=signal.family,
+            value=value if seen else None,
+            unit=signal.unit,
+            inputs=signal.ways[self.ways[name][row]].inputs if seen else signal.inputs,
+            source=signal.source,
+            as_of=moment(column.as_of[row]) if seen else None,
+            released=moment(column.released[row]) if seen else None,
+            why=signal.meaning if seen else self.reasons.get(name) or "not enough history, or too old, at this close",
+        )
+
+
+def read(observations: Observations, axis: Axis, signals: Iterable[Signal]) -> SignalTable:
+    """Every signal over the axis; one whose inputs nobody supplies is unseen throughout, with the reason."""
+    columns: dict[str, Column] = {}
+    reasons: dict[str, str] = {}
+    ways: dict[str, NDArray[np.int8]] = {}
+    known = {signal.name: signal for signal in signals}
+    for name, signal in known.items():
+        columns[name], ways[name] = column_of(signal, observations, axis)
+        lacking: list[list[str]] = [[part for part in way.inputs if part not in observations] for way in signal.ways]
+        if all(lacking):
+            fewest: list[str] = min(lacking, key=len)
+            reasons[name] = f"no source gives {', '.join(fewest)}"
+    return SignalTable(axis, known, columns, ways, reasons, frozenset(observations))
+
+
+def column_of(signal: Signal, observations: Observations, axis: Axis) -> tuple[Column, NDArray[np.int8]]:
+    """A signal over the axis, and at each close which of its ways gave the number."""
+    merged = Column.unseen(axis)
+    which = np.zeros(len(axis), np.int8)
+    for number, way in enumerate(signal.ways):
+        if not all(name in observations for name in way.inputs):
+            continue
+        column = way.compute(observations, axis)
+        take = np.isnan(merged.values) & np.isfinite(column.values)
+        which[take] = number
+        merged = Column(
+            np.where(take, column.values, merged.values),
+            np.where(take, column.as_of, merged.as_of),
+            np.where(take, column.released, merged.released),
+        )
+    return merged, which
+
+
+def on_bars(
+    series: Series, axis: Axis, change: Callable[[Floats], Floats], *, max_age_days: float, tail: int = 0
+) -> Column:
+    """
+    An indicator of one series' completed bars, as it stood at each close.
+
+    Parameters
+    ----------
+    change : array of values, oldest first, to one answer per bar; causal
+    max_age_days : an older last bar is unseen
+    tail : bars that `change` needs when the series was revised and each close has to be worked out anew;
+        0 for all of them
+
+    A series that was never revised is worked out once; one that was is worked out at each close from what
+    was out then.
+    """
+    if np.all(series.as_of[1:] > series.as_of[:-1]) and np.all(series.released[1:] >= series.released[:-1]):
+        at = np.searchsorted(series.released, axis.closes, side="right") - 1
+        answers = change(series.values)
+        return _fresh(axis, at, answers, series.as_of, series.released, max_age_days)
+    values = np.full(len(axis), np.nan)
+    as_of = np.full(len(axis), np.datetime64("NaT", "m"))
+    released = as_of.copy()
+    for row, close in enumerate(axis.closes):
+        known = series.known(moment(close))
+        if len(known):
+            values[row] = change(known.values[-tail:])[-1]
+            as_of[row], released[row] = known.as_of[-1], known.released.max()
+    return _bounded(axis, Column(values, as_of, released), max_age_days)
+
+
+def at_closes(series: Series, axis: Axis, change: Callable[[Known], float], *, max_age_days: float) -> Column:
+    """
+    A number worked out from everything known of one series, recomputed only when something was released.
+
+    `change` gets the series as it stood and answers NaN where it cannot say.
+    """
+    values = np.full(len(axis), np.nan)
+    as_of = np.full(len(axis), np.datetime64("NaT", "m"))
+    released = as_of.copy()
+    moments = np.unique(series.released)
+    latest = np.searchsorted(moments, axis.closes, side="right") - 1
+    for event in np.unique(latest[latest >= 0]):
+        known = series.known(moment(moments[event]))
+        rows = latest == event
+        values[rows], as_of[rows], released[rows] = change(known), known.as_of[-1], moments[event]
+    return _bounded(axis, Column(values, as_of, released), max_age_days)
+
+
+def together(columns: Sequence[Column], change: Callable[..., Floats]) -> Column:
+    """A number from several columns: unseen where any is; as old as the oldest of them."""
+    values = change(*(column.values for column in columns))
+    hidden = np.any([np.isnan(column.values) for column in columns], axis=0)
+    as_of = np.min([column.as_of for column in columns], axis=0)
+    released = np.max([column.released for column in columns], axis=0)
+    return Column(np.where(hidden, np.nan, values), as_of, released)
+
+
+def moment(at: np.datetime64) -> datetime:
+    """An instant of the store as an aware datetime."""
+    written: datetime = at.astype("datetime64[s]").item()
+    return written.replace(tzinfo=UTC)
+
+
+def _fresh(
+    axis: Axis, at: NDArray[np.intp], answers: Floats, as_of: Instants, released: Instants, max_age_days: float
+) -> Column:
+    there = at >= 0
+    rows = np.where(there, at, 0)
+    never = np.datetime64("NaT", "m")
+    column = Column(
+        np.where(there, answers[rows], np.nan),
+        np.where(there, as_of[rows], never),
+        np.where(there, released[rows], never),
+    )
+    return _bounded(axis, column, max_age_days)
+
+
+def _bounded(axis: Axis, column: Column, max_age_days: float) -> Column:
+    age = (axis.closes - column.as_of) / np.timedelta64(1, "D")
+    with np.errstate(invalid="ignore"):
+        old = ~(age <= max_age_days)
+    return Column(np.where(old, np.nan, column.values), column.as_of, column.released)

@@ -1,0 +1,124 @@
+from datetime import date
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.errors import InputError
+from engine.policy.regime import (
+    EventAction,
+    EventWindows,
+    LeverageCurve,
+    Zone,
+    ZoneLevels,
+    event_state,
+    leverage,
+    zones,
+)
+
+CURVE, LEVELS = LeverageCurve(), ZoneLevels()
+vix_paths = st.lists(st.floats(9.0, 80.0), min_size=1, max_size=40).map(np.array)
+
+
+@pytest.mark.requirement("X07", "S77")
+@pytest.mark.parametrize(
+    ("vix", "multiplier"), [(9, 0), (12, 0), (14, 0.5), (16, 1), (18, 1), (20, 1), (22.5, 0.5), (25, 0), (60, 0)]
+)
+def test_leverage_stands_around_eighteen_and_is_gone_at_twelve_and_twenty_five(vix, multiplier):
+    assert CURVE.multiplier(float(vix)) == pytest.approx(multiplier)
+
+
+@pytest.mark.requirement("X07")
+def test_leverage_waits_for_a_whole_point_but_falls_at_once():
+    standing = leverage(np.array([14.0, 14.9, 15.0, 14.2, 13.9]), CURVE)
+
+    assert standing.tolist() == pytest.approx([0.5, 0.5, 0.75, 0.55, 0.475])
+
+
+@given(vix_paths)
+@pytest.mark.requirement("X07")
+def test_leverage_never_stands_above_the_curve(vix):
+    assert np.all(leverage(vix, CURVE) <= CURVE.multiplier(vix))
+
+
+@given(vix_paths)
+@pytest.mark.requirement("X07")
+def test_leverage_rises_only_after_a_whole_point(vix):
+    standing = leverage(vix, CURVE)
+
+    anchor = vix[0]
+    for at in range(1, len(vix)):
+        if standing[at] > standing[at - 1]:
+            assert abs(vix[at] - anchor) >= CURVE.step
+        if standing[at] != standing[at - 1]:
+            anchor = vix[at]
+
+
+@pytest.mark.requirement("S77")
+def test_a_zone_is_left_only_a_point_below_where_it_was_entered():
+    path = np.array([15.0, 18.0, 25.0, 24.5, 24.0, 23.9, 19.5, 18.9, 12.0])
+
+    assert zones(path, LEVELS) == (
+        Zone.CALM,
+        Zone.GOLDILOCKS,
+        Zone.HIGH,
+        Zone.HIGH,
+        Zone.HIGH,
+        Zone.STRAINED,
+        Zone.STRAINED,
+        Zone.GOLDILOCKS,
+        Zone.CALM,
+    )
+
+
+SESSIONS = np.array([np.datetime64("2023-01-23") + n for n in range(60)])
+SESSIONS = SESSIONS[np.is_busday(SESSIONS)]
+MEETINGS = [date(2022, 12, 14), date(2023, 2, 1), date(2023, 3, 22)]
+
+
+@pytest.mark.requirement("X08", "S75")
+@pytest.mark.parametrize(
+    ("day", "action"),
+    [
+        (date(2023, 1, 30), EventAction.NONE),
+        (date(2023, 1, 31), EventAction.FREEZE),
+        (date(2023, 2, 1), EventAction.FREEZE),
+        (date(2023, 2, 2), EventAction.FREEZE),
+        (date(2023, 2, 3), EventAction.NONE),
+    ],
+)
+def test_new_risk_is_frozen_one_session_around_the_meeting(day, action):
+    assert event_state(day, MEETINGS, SESSIONS, EventWindows()).action is action
+
+
+@pytest.mark.requirement("X08", "D23")
+@pytest.mark.parametrize(
+    ("day", "out"), [(date(2023, 2, 21), False), (date(2023, 2, 22), True), (date(2023, 3, 22), False)]
+)
+def test_minutes_are_out_three_weeks_after_the_meeting_until_the_next_freeze(day, out):
+    assert event_state(day, MEETINGS, SESSIONS, EventWindows()).minutes_out is out
+
+
+def test_the_five_sessions_before_a_meeting_are_watched():
+    watched = [
+        day
+        for day in (date(2023, 1, 24), date(2023, 1, 25), date(2023, 2, 1), date(2023, 2, 2))
+        if event_state(day, MEETINGS, SESSIONS, EventWindows()).watched
+    ]
+
+    assert watched == [date(2023, 1, 25), date(2023, 2, 1)]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda: ZoneLevels(calm=26.0),
+        lambda: ZoneLevels(back=5.0),
+        lambda: LeverageCurve(levels=((16.0, 1.0), (12.0, 0.0))),
+        lambda: LeverageCurve(levels=((12.0, 0.0), (16.0, 1.2))),
+    ],
+)
+def test_levels_that_contradict_are_refused(wrong):
+    with pytest.raises(InputError):
+        wrong()
