@@ -39,6 +39,11 @@ def _divergence(closes: Floats) -> Floats:
     return np.where(np.isnan(line), np.nan, swing_divergence(closes, line))
 
 
+def _diverges(closes: Floats) -> Floats:
+    told = _divergence(closes)
+    return np.where(np.isnan(told), np.nan, told != 0)
+
+
 class Breadth(NamedTuple):
     """The advance-decline line, and the log price of SPX on the same days."""
 
@@ -118,6 +123,7 @@ SIGNALS: tuple[Signal, ...] = (
     _technical(
         "macd_divergence_spx", "sign", "S59, D18", "-1 bearish, +1 bullish, 0 none", _bars("spx", _divergence), "spx"
     ),
+    _technical("macd_diverges", "yes", "S59, D18", "MACD denies the last price swing", _bars("spx", _diverges), "spx"),
     _technical("rsi_eth", "points", "S59, D18", "Wilder's RSI(14) of ether", _bars("eth", rsi), "eth"),
     _technical("macd_eth", "points", "S59, D18", "MACD 12/26/9 histogram of ether", _bars("eth", _histogram), "eth"),
     _technical("ad_divergence", "yes", "S62, D18", "breadth parts from SPX", _breadth(_parted), *_BREADTH),

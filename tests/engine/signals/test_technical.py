@@ -1,0 +1,87 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.signals.columns import read
+from engine.signals.observations import Observations, Series
+from engine.signals.technical import SIGNALS, advance_decline
+from tests.engine.signals.stores import axis, daily, store, walk
+
+
+@pytest.mark.requirement("S62", "D18")
+def test_breadth_is_the_running_sum_of_advances_less_declines():
+    breadth = advance_decline(store(spx=[4000.0, 4010.0, 4020.0], advances=[900, 800, 1000], declines=[600, 900, 500]))
+
+    assert breadth is not None
+    assert breadth.line.values.tolist() == [300, 200, 700]
+
+
+def test_breadth_uses_the_days_that_have_a_price():
+    short = Observations.of([daily("spx", [1.0, 2.0]), daily("advances", [5.0] * 3), daily("declines", [1.0] * 3)])
+
+    breadth = advance_decline(short)
+
+    assert breadth is not None
+    assert breadth.line.values.tolist() == [4, 8]
+
+
+@pytest.mark.requirement("S62")
+def test_breadth_that_falls_under_a_rising_index_diverges():
+    count = 60
+    noise = np.random.default_rng(5).normal(0, 5, count)
+    spx = 4000 + 10 * np.arange(count) + noise
+    table = read(
+        store(spx=spx, advances=np.full(count, 700.0) + noise, declines=np.full(count, 1100.0)), axis(count), SIGNALS
+    )
+
+    assert table["ad_divergence"][-1] == 1.0
+    assert np.isnan(table["ad_divergence"][:19]).all()
+
+
+@pytest.mark.requirement("X14", "D18")
+def test_a_move_inside_the_band_is_driven_and_an_extreme_one_without_proof_is_undetermined():
+    calm = read(store(spx=walk(80, 1), advances=np.full(80, 900.0), declines=np.full(80, 880.0)), axis(80), SIGNALS)
+    count = 80
+    spike = np.append(walk(count - 8, 1), walk(count - 8, 1)[-1] * np.exp(0.03 * np.arange(1, 9)))
+    wild = read(store(spx=spike, advances=np.full(count, 700.0), declines=np.full(count, 1100.0)), axis(count), SIGNALS)
+
+    assert 30 < calm["rsi_spx"][-1] < 70
+    assert calm["exhausted"][-1] == 0.0
+    assert wild["rsi_spx"][-1] > 70
+    assert np.isnan(wild["exhausted"][-1])  # no swing divergence: neither driven nor spent
+
+
+@given(st.integers(0, 2**31), st.integers(40, 119))
+@pytest.mark.requirement("D18", "S59")
+@pytest.mark.fault("F86")
+def test_no_technical_signal_looks_ahead(seed, cut):
+    count = 120
+    g = np.random.default_rng(seed)
+    columns = {
+        "spx": walk(count, seed),
+        "eth": walk(count, seed + 1, 2000.0, 0.04),
+        "advances": g.uniform(200, 2500, count),
+        "declines": g.uniform(200, 2500, count),
+    }
+
+    whole = read(store(**columns), axis(count), SIGNALS)
+    past = read(store(**{name: values[:cut] for name, values in columns.items()}), axis(cut), SIGNALS)
+
+    for name in whole.signals:
+        np.testing.assert_array_equal(past[name], whole[name][:cut], err_msg=name)
+
+
+def test_a_revised_bar_counts_from_its_revision_on():
+    base = daily("spx", walk(40, 2))
+    as_of = np.append(base.as_of, base.as_of[20])
+    released = np.append(base.released, base.released[30])
+    values = np.append(base.values, base.values[20] * 1.02)
+    order = np.lexsort((released, as_of))
+    revised = Series("spx", "points", as_of[order], released[order], values[order], "test")
+
+    before = read(Observations.of([base]), axis(40), SIGNALS)["rsi_spx"]
+    after = read(Observations.of([revised]), axis(40), SIGNALS)["rsi_spx"]
+
+    np.testing.assert_allclose(after[:30], before[:30])
+    assert after[30] != pytest.approx(before[30])
