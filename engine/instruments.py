@@ -77,7 +77,7 @@ class VanillaOption:
     def __post_init__(self) -> None:
         if self.expiry.tzinfo is None:
             raise InvalidStructure(f"{self.root} expiry {self.expiry} has no time zone")
-        if not self.strike > 0 or not self.multiplier > 0:
+        if not all(number.is_finite() and number > 0 for number in (self.strike, self.multiplier)):
             raise InvalidStructure(f"strike {self.strike} and multiplier {self.multiplier} must be positive")
 
     @property

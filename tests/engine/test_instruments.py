@@ -67,3 +67,10 @@ def test_an_expiry_without_a_zone_is_refused():
 def test_a_range_rises_from_above_zero(lower, upper):
     with pytest.raises(InvalidStructure, match="must rise"):
         LiquidityRange("pool", Currency("WETH", 18), Currency("USDC", 6), Decimal(lower), Decimal(upper), 3000)
+
+
+@pytest.mark.fault("F76")
+@pytest.mark.parametrize("strike", ["nan", "inf", "-5", "0"])
+def test_a_strike_that_is_no_level_is_refused(strike):
+    with pytest.raises(InvalidStructure, match="must be positive"):
+        spx(strike, "C")

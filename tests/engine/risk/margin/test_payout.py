@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.errors import InvalidStructure
 from engine.risk.margin import max_payout
 
 
@@ -20,6 +21,15 @@ def test_peer_issue_lean_9775_two_lots_owe_the_wider_side(put_width, call_width,
 
 def test_a_short_call_without_a_wing_owes_without_bound():
     assert max_payout([100.0], [1], [-1]) == np.inf
+
+
+@pytest.mark.fault("F76")
+@pytest.mark.parametrize(
+    ("strike", "sign", "quantity"), [(np.nan, 1, -1), (0.0, -1, -1), (100.0, 1, np.nan), (100.0, 0, 1)]
+)
+def test_what_is_no_contract_never_reads_as_nothing_owed(strike, sign, quantity):
+    with pytest.raises(InvalidStructure):
+        max_payout([strike, 110.0], [sign, 1], [quantity, 1])
 
 
 legs = st.lists(st.tuples(st.integers(50, 150), st.sampled_from([-1, 1]), st.integers(-3, 3)), min_size=1, max_size=6)

@@ -1,0 +1,149 @@
+"""How one market leans on another: crypto on SPX, the volatility complex on SPX (S51, S52, D19)."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from engine.errors import InputError
+from engine.market import Floats
+from engine.signals.columns import Axis, Column, Compute, Signal, Way, on_bars
+from engine.signals.observations import Observations, Series
+from engine.signals.panel import Family
+from engine.signals.volatility import rolling
+
+_FRESH = 5.0
+_SHORT, _LONG, _YEAR = 30, 90, 252
+_RISING_CLOSES = 3  # D19
+_KAPPA = 0.5  # D19
+_FACTOR_RANGE = (0.8, 1.25)  # D19
+
+
+class Beta(NamedTuple):
+    """Slope of one return on another, with its standard error."""
+
+    beta: float
+    error: float
+
+
+def beta(returns: Floats, market: Floats, *, lag: int = 0) -> Beta:
+    """
+    Least-squares beta of excess returns on the market's; with `lag`, the sum over that many lags (Dimson).
+
+    Parameters
+    ----------
+    returns, market : one per session, oldest first, over the bill rate if it matters
+    lag : 1 where closes of the two are not of the same hour
+
+    Source
+    ------
+    D19; E. Dimson, "Risk measurement when shares are subject to infrequent trading", J. Fin. Econ. 7 (1979).
+
+    >>> beta(np.array([0.02, -0.02, 0.04, 0.0]), np.array([0.01, -0.01, 0.02, 0.0])).beta
+    2.0
+    """
+    if len(returns) != len(market) or len(returns) < lag + 3:
+        raise InputError("beta refused", why=f"{len(returns)} and {len(market)} returns", todo="give longer histories")
+    betas, errors = rolling_beta(returns, market, len(returns), lag=lag)
+    return Beta(float(betas[-1]), float(errors[-1]))
+
+
+def shrunk(estimate: Beta, prior: float, prior_error: float) -> Beta:
+    """
+    Vasicek's weighted mean of an estimate and a prior, each by the inverse of its variance (D19).
+
+    >>> shrunk(Beta(2.0, 0.1), 1.0, 0.1).beta
+    1.5
+    """
+    own, other = estimate.error**2, prior_error**2
+    weight = other / (own + other) if own + other > 0 else 1.0
+    error = float(np.sqrt(own * other / (own + other))) if own + other > 0 else 0.0
+    return Beta(weight * estimate.beta + (1.0 - weight) * prior, error)
+
+
+def complex_factor(betas: Floats) -> float:
+    """
+    By how much the borrow sleeve is scaled, from the last year's betas of a VIX future on SPX (S51, D19).
+
+    1 + kappa (|beta| / median |beta| - 1), within 0.8 and 1.25. NaN before a year of betas.
+
+    >>> complex_factor(np.full(252, -2.0))
+    1.0
+    """
+    part = np.abs(betas[-_YEAR:])
+    if len(part) < _YEAR or not np.all(np.isfinite(part)):
+        return float("nan")
+    asked = 1.0 + _KAPPA * (float(part[-1]) / float(np.median(part)) - 1.0)
+    return float(np.clip(asked, *_FACTOR_RANGE))
+
+
+def quarterly(days: np.ndarray, factors: Floats) -> Floats:
+    """Factors frozen at each quarter's first session: a table that is known beforehand (B:6, D19)."""
+    quarter = days.astype("datetime64[M]").astype(np.int64) // 3
+    first = np.searchsorted(quarter, quarter, side="left")
+    return np.asarray(factors[first])
+
+
+def _pair(observations: Observations, one: str, two: str) -> tuple[Series, Floats, Floats]:
+    """Log returns of two series over the days that both have, as of the later release."""
+    first, second = observations[one], observations[two]
+    days, at, other = np.intersect1d(first.as_of, second.as_of, return_indices=True)
+    released = np.maximum(first.released[at], second.released[other])[1:]
+    returns = [np.diff(np.log(part.values[rows])) for part, rows in ((first, at), (second, other))]
+    return Series(f"{one} on {two}", "x", days[1:], released, returns[0], first.source), returns[0], returns[1]
+
+
+def rolling_beta(returns: Floats, market: Floats, window: int, *, lag: int = 0) -> tuple[Floats, Floats]:
+    """`beta` and its standard error over each window of so many returns, NaN before the first is whole."""
+    betas, errors = np.full(len(returns), np.nan), np.full(len(returns), np.nan)
+    if len(returns) < window:
+        return betas, errors
+    count = window - lag
+    view = np.lib.stride_tricks.sliding_window_view
+    y = view(returns, window)[:, lag:]
+    x = np.stack([view(market, window)[:, lag - back : window - back] for back in range(lag + 1)], axis=2)
+    y, x = y - y.mean(axis=1, keepdims=True), x - x.mean(axis=1, keepdims=True)
+    inverse = np.linalg.pinv(np.einsum("nwi,nwj->nij", x, x), hermitian=True)
+    fit = np.einsum("nij,nwj,nw->ni", inverse, x, y)
+    rest = y - np.einsum("nwi,ni->nw", x, fit)
+    variance = np.sum(rest * rest, axis=1) / max(count - lag - 2, 1)
+    betas[window - 1 :] = fit.sum(axis=1)
+    errors[window - 1 :] = np.sqrt(variance * inverse.sum(axis=(1, 2)))
+    return betas, errors
+
+
+def _rising(coin: str) -> Compute:
+    """1 where the 30-day beta has stood a standard error above the 90-day one for three closes (D19)."""
+
+    def compute(observations: Observations, axis: Axis) -> Column:
+        series, returns, market = _pair(observations, coin, "spx")
+        if len(returns) < _LONG:
+            return Column.unseen(axis)
+        near, error = rolling_beta(returns, market, _SHORT, lag=1)
+        far, _ = rolling_beta(returns, market, _LONG, lag=1)
+        above = near - far >= error
+        runs = np.convolve(above, np.ones(_RISING_CLOSES), "full")[: len(above)] == _RISING_CLOSES
+        answers = np.where(np.isnan(far), np.nan, runs)
+        return on_bars(series, axis, lambda _: answers, max_age_days=_FRESH)
+
+    return compute
+
+
+def _factor(observations: Observations, axis: Axis) -> Column:
+    series, returns, market = _pair(observations, "vx_30d", "spx")
+    if len(returns) < _LONG:
+        return Column.unseen(axis)
+    betas, _ = rolling_beta(returns, market, _LONG)
+    factors = rolling(betas, _YEAR, complex_factor)
+    frozen = quarterly(series.as_of, factors)
+    return on_bars(series, axis, lambda _: frozen, max_age_days=_FRESH)
+
+
+SIGNALS: tuple[Signal, ...] = (
+    Signal("eth_beta_rising", Family.ONCHAIN, "yes", (Way(("eth", "spx"), _rising("eth")),), "S52, D19",
+           "ether leans on SPX more than it did"),
+    Signal("btc_beta_rising", Family.ONCHAIN, "yes", (Way(("btc", "spx"), _rising("btc")),), "S52, D19",
+           "bitcoin leans on SPX more than it did"),
+    Signal("complex_factor", Family.VOLATILITY, "x", (Way(("vx_30d", "spx"), _factor),), "S51, D19",
+           "scale of the borrow sleeve by the beta of the volatility complex, frozen per quarter"),
+)  # fmt: skip
+"""Signals that are betas."""

@@ -1,0 +1,313 @@
+"""Inflation, growth, currency and earnings, each as it was known then (S65, S68-S70, S73, S74, S82, D23)."""
+
+import numpy as np
+
+from engine.market import Floats
+from engine.signals.columns import Axis, Column, Compute, Signal, Way, at_closes, moment, on_bars, together
+from engine.signals.observations import Known, Observations, Series
+from engine.signals.panel import Family
+from engine.signals.position import percentile_rank
+from engine.signals.volatility import rolling
+
+_MONTH_FRESH, _QUARTER_FRESH = 75.0, 200.0  # a month's number is out two weeks into the next, a quarter's one month
+_MONTHS = 12
+_SURPRISES = 20  # D23
+_TEN_YEARS_OF_MONTHS, _TEN_YEARS_OF_QUARTERS = 120, 40
+_YEAR = 252
+_DECAY = 0.94
+_WACC_CHANGE = 20  # S24: sessions
+_WACC_HISTORY = 3 * _YEAR  # S24
+_DAILY_FRESH = 5.0
+
+
+def year_on_year(known: Known) -> Floats:
+    """Change of a monthly index on the same month a year before, decimal, NaN for the first twelve."""
+    months = known.as_of.astype("datetime64[M]").astype(np.int64)
+    at = np.searchsorted(months, months - _MONTHS)
+    at = np.minimum(at, len(months) - 1)
+    there = months[at] == months - _MONTHS
+    return np.asarray(np.where(there, known.values / known.values[at] - 1.0, np.nan))
+
+
+def surprise(actual: Known, consensus: Known) -> float:
+    """
+    Z of the last release: actual less consensus over the standard deviation of the twenty surprises before it (D23).
+
+    NaN before there are twenty, or where consensus and actual do not meet.
+    """
+    periods, one, two = np.intersect1d(actual.as_of, consensus.as_of, return_indices=True)
+    gaps = actual.values[one] - consensus.values[two]
+    if len(periods) < _SURPRISES + 1 or periods[-1] != actual.as_of[-1]:
+        return float("nan")
+    spread = float(gaps[-_SURPRISES - 1 : -1].std(ddof=1))
+    return float(gaps[-1]) / spread if spread > 0 else float("nan")
+
+
+def forward_effective_rate(
+    level: float, weights: Floats, foreign: Floats, domestic: float, years: float, inflation: Floats | None = None
+) -> float:
+    """
+    Effective exchange rate for delivery in `years` by covered parity on trade weights; up means the dollar is up.
+
+    Parameters
+    ----------
+    level : today's nominal index
+    weights, foreign : one per partner; weights sum to 1, rates are continuously compounded decimals
+    domestic : the dollar's rate to the same tenor
+    inflation : expected dollar less partner inflation per partner, decimal; given, the answer is the real rate
+
+    Source
+    ------
+    D23.
+
+    >>> forward_effective_rate(100.0, np.array([1.0]), np.array([0.02]), 0.05, 1.0) < 100.0
+    True
+    """
+    carry = float(weights @ (foreign - domestic))
+    real = float(weights @ inflation) if inflation is not None else 0.0
+    return level * float(np.exp((carry + real) * years))
+
+
+def _rising(name: str) -> Compute:
+    """1 where the year-on-year rate of the last month out stands above that of the month before."""
+
+    def change(known: Known) -> float:
+        rates = year_on_year(known)[-2:]
+        return float(rates[1] > rates[0]) if len(rates) == 2 and np.all(np.isfinite(rates)) else float("nan")
+
+    def compute(observations: Observations, axis: Axis) -> Column:
+        return at_closes(observations[name], axis, change, max_age_days=_MONTH_FRESH)
+
+    return compute
+
+
+def _yearly(name: str) -> Compute:
+    def compute(observations: Observations, axis: Axis) -> Column:
+        return at_closes(
+            observations[name], axis, lambda known: float(year_on_year(known)[-1]), max_age_days=_MONTH_FRESH
+        )
+
+    return compute
+
+
+def _either_rising(observations: Observations, axis: Axis) -> Column:
+    pair = [_rising(name)(observations, axis) for name in ("cpi", "ppi")]
+    return together(pair, np.maximum)
+
+
+def _spread(observations: Observations, axis: Axis) -> Column:
+    return together([_yearly(name)(observations, axis) for name in ("cpi", "ppi")], lambda cpi, ppi: cpi - ppi)
+
+
+def _surprised(actual: str, consensus: str, fresh: float) -> Compute:
+    def compute(observations: Observations, axis: Axis) -> Column:
+        asked = observations[consensus]
+
+        def change(known: Known) -> float:
+            return surprise(known, asked.known(moment(known.released[-1])))
+
+        return at_closes(observations[actual], axis, change, max_age_days=fresh)
+
+    return compute
+
+
+def _ranked(name: str, periods: int, fresh: float) -> Compute:
+    """Share of the last `periods` values at or below the last one; unseen before there are so many."""
+
+    def change(known: Known) -> float:
+        return percentile_rank(known.values[-periods:]) if len(known) >= periods else float("nan")
+
+    def compute(observations: Observations, axis: Axis) -> Column:
+        return at_closes(observations[name], axis, change, max_age_days=fresh)
+
+    return compute
+
+
+def _below_median(name: str, periods: int, fresh: float) -> Compute:
+    def change(known: Known) -> float:
+        if len(known) < periods:
+            return float("nan")
+        return float(known.values[-1] < np.median(known.values[-periods:]))
+
+    def compute(observations: Observations, axis: Axis) -> Column:
+        return at_closes(observations[name], axis, change, max_age_days=fresh)
+
+    return compute
+
+
+def _index_z(name: str, periods: int, fresh: float) -> Compute:
+    def change(known: Known) -> float:
+        part = known.values[-periods:]
+        spread = float(part.std(ddof=1)) if len(part) >= periods else 0.0
+        return float((part[-1] - part.mean()) / spread) if spread > 0 else float("nan")
+
+    def compute(observations: Observations, axis: Axis) -> Column:
+        return at_closes(observations[name], axis, change, max_age_days=fresh)
+
+    return compute
+
+
+def _shaken(name: str) -> Compute:
+    """Z of today's exponentially weighted volatility of a daily index against its last year (D23)."""
+
+    def compute(observations: Observations, axis: Axis) -> Column:
+        return on_bars(observations[name], axis, _volatility_z, max_age_days=_DAILY_FRESH)
+
+    return compute
+
+
+def _volatility_z(bars: Floats) -> Floats:
+    changes = np.diff(np.log(bars), prepend=np.log(bars[:1]))
+    variance = np.empty(len(bars))
+    level = 0.0
+    for at, squared in enumerate((changes**2).tolist()):
+        level = _DECAY * level + (1.0 - _DECAY) * squared if at > 1 else squared
+        variance[at] = level
+    return rolling(np.sqrt(variance), _YEAR, _last_z)
+
+
+def _last_z(part: Floats) -> float:
+    spread = float(part.std(ddof=1))
+    return float((part[-1] - part.mean()) / spread) if spread > 0 else float("nan")
+
+
+def _difference(one: str, two: str) -> Compute:
+    def compute(observations: Observations, axis: Axis) -> Column:
+        pair = [on_bars(observations[name], axis, lambda bars: bars, max_age_days=_DAILY_FRESH) for name in (one, two)]
+        return together(pair, lambda first, second: first - second)
+
+    return compute
+
+
+def _forward_premium(observations: Observations, axis: Axis) -> Column:
+    """Premium of the dollar twelve months forward, decimal per year: the slope of the curve (D23)."""
+    pair = [on_bars(observations[name], axis, np.log, max_age_days=_MONTH_FRESH) for name in ("reer", "reer_12m")]
+    return together(pair, lambda spot, forward: forward - spot)
+
+
+def _wacc_jump(observations: Observations, axis: Axis) -> Column:
+    """Z of the 20-session change of the bond-implied cost of capital over three years of such changes (S24)."""
+
+    def change(bars: Floats) -> Floats:
+        moved = np.full(len(bars), np.nan)
+        moved[_WACC_CHANGE:] = bars[_WACC_CHANGE:] - bars[:-_WACC_CHANGE]
+        scaled = rolling(moved, _WACC_HISTORY, lambda part: float(part.std(ddof=1)))
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.asarray(np.where(scaled > 0, moved / scaled, np.nan))
+
+    return on_bars(observations["bond_wacc"], axis, change, max_age_days=_DAILY_FRESH)
+
+
+def bond_implied_wacc(earnings_yield: float, bond_yield: float, *, equity_weight: float, tax: float = 0.0) -> float:
+    """
+    Cost of capital that markets imply: earnings yield on equity and investment-grade yield on debt, decimal (S24).
+
+    >>> round(bond_implied_wacc(0.05, 0.06, equity_weight=0.7, tax=0.21), 5)
+    0.04922
+    """
+    return equity_weight * earnings_yield + (1.0 - equity_weight) * bond_yield * (1.0 - tax)
+
+
+def _flow_imbalance(observations: Observations, axis: Axis) -> Column:
+    """Z of the flow into volatility products less z of the flow into the index fund (S81)."""
+
+    def flows(name: str) -> Series:
+        shares, price = observations[f"{name}_shares"], observations[f"{name}_nav"]
+        days, one, two = np.intersect1d(shares.as_of, price.as_of, return_indices=True)
+        flow = np.diff(shares.values[one]) * price.values[two][:-1]
+        released = np.maximum(shares.released[one], price.released[two])
+        return Series(f"{name}_flow", "USD", days[1:], released[1:], flow, shares.source)
+
+    pair = [
+        on_bars(flows(name), axis, lambda bars: rolling(bars, _YEAR, _last_z), max_age_days=_DAILY_FRESH)
+        for name in ("vxx", "spy")
+    ]
+    return together(pair, lambda vxx, spy: vxx - spy)
+
+
+def _fundamental(name: str, unit: str, source: str, says: str, compute: Compute, *inputs: str) -> Signal:
+    return Signal(name, Family.FUNDAMENTAL, unit, (Way(inputs, compute),), source, says)
+
+
+SIGNALS: tuple[Signal, ...] = (
+    _fundamental("cpi_rising", "yes", "S73, D23", "CPI inflation is higher than a month before", _rising("cpi"), "cpi"),
+    _fundamental("ppi_rising", "yes", "S73, D23", "PPI inflation is higher than a month before", _rising("ppi"), "ppi"),
+    _fundamental("inflation_rising", "yes", "S66, S73", "CPI or PPI inflation rises", _either_rising, "cpi", "ppi"),
+    _fundamental("cpi_ppi_spread", "%", "S73", "CPI less PPI inflation, year on year", _spread, "cpi", "ppi"),
+    _fundamental(
+        "cpi_surprise",
+        "sd",
+        "S73, D23",
+        "CPI against its consensus",
+        _surprised("cpi_change", "cpi_consensus", _MONTH_FRESH),
+        "cpi_change",
+        "cpi_consensus",
+    ),
+    _fundamental(
+        "gdp_surprise",
+        "sd",
+        "S74, D23",
+        "GDP growth against its consensus",
+        _surprised("gdp_growth", "gdp_consensus", _QUARTER_FRESH),
+        "gdp_growth",
+        "gdp_consensus",
+    ),
+    _fundamental(
+        "gdp_uncertainty",
+        "%",
+        "S42, S74, D20",
+        "rank of the dispersion of GDP forecasts over ten years",
+        _ranked("gdp_dispersion", _TEN_YEARS_OF_QUARTERS, _QUARTER_FRESH),
+        "gdp_dispersion",
+    ),
+    _fundamental(
+        "reer_level",
+        "sd",
+        "S69, D23",
+        "real effective dollar against ten years",
+        _index_z("reer", _TEN_YEARS_OF_MONTHS, _MONTH_FRESH),
+        "reer",
+    ),
+    _fundamental("reer_slope", "%", "S69, D23", "dollar twelve months forward", _forward_premium, "reer", "reer_12m"),
+    _fundamental(
+        "currency_shaken", "sd", "S70, D23", "volatility of the collateral's currency basket", _shaken("neer"), "neer"
+    ),
+    _fundamental(
+        "rate_differential",
+        "%",
+        "S68",
+        "dollar less foreign three-month rate",
+        _difference("usd_3m", "foreign_3m"),
+        "usd_3m",
+        "foreign_3m",
+    ),
+    _fundamental("bond_wacc_jump", "sd", "S24", "20-session change of bond-implied WACC", _wacc_jump, "bond_wacc"),
+    _fundamental(
+        "pe_rank",
+        "%",
+        "S82",
+        "price to earnings of the index, rank over ten years",
+        _ranked("pe", _TEN_YEARS_OF_MONTHS, _QUARTER_FRESH),
+        "pe",
+    ),
+    _fundamental(
+        "pcf_compressed",
+        "yes",
+        "S65, D23",
+        "price to cash flow of the top 50 below its ten-year median",
+        _below_median("pcf_top50", _TEN_YEARS_OF_MONTHS, _MONTH_FRESH),
+        "pcf_top50",
+    ),
+    _fundamental(
+        "flow_imbalance",
+        "sd",
+        "S81",
+        "flow into VXX against flow into SPY",
+        _flow_imbalance,
+        "vxx_shares",
+        "vxx_nav",
+        "spy_shares",
+        "spy_nav",
+    ),
+)
+"""Every fundamental signal; policy meetings are dates and stand in `engine.policy.regime`."""

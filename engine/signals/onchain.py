@@ -1,0 +1,214 @@
+"""Health of the protocols the sleeve lives on (S66, S67, S70-S72, S79, S83, S84, D21, D22)."""
+
+import numpy as np
+
+from engine.market import Floats
+from engine.signals.columns import Axis, Column, Compute, Signal, Way, at_closes, moment, on_bars, together
+from engine.signals.observations import Instants, Known, Observations, Series
+from engine.signals.panel import Family
+from engine.signals.volatility import rolling
+
+_FRESH = 2.0
+_BACK = np.timedelta64(48 * 60, "m")  # D22
+_SLACK = np.timedelta64(30, "m")  # D22
+_MONTH, _SIXTY = 30, 60
+_YEAR_OF_EIGHT_HOURS = 3 * 365.0
+_TREASURY_DAYS = np.timedelta64(7 * 24 * 60, "m")  # D13d, S72
+_TWAP = np.timedelta64(30, "m")  # D21
+
+
+def change_over_48h(known: Known) -> float:
+    """
+    Relative change of the last value on the one 48 hours before it, give or take half an hour (D22).
+
+    NaN where there is none so near. Of daily values it is the change over two days.
+    """
+    before = earlier(known.as_of, known.as_of[-1] - _BACK)
+    if before is None or not known.values[before] > 0:
+        return float("nan")
+    return float((known.values[-1] - known.values[before]) / known.values[before])
+
+
+def earlier(as_of: Instants, wanted: np.datetime64) -> int | None:
+    """Position of the instant nearest to `wanted` within half an hour, None where there is none."""
+    at = int(np.searchsorted(as_of, wanted))
+    near = [place for place in (at - 1, at) if 0 <= place < len(as_of) and abs(as_of[place] - wanted) <= _SLACK]
+    return min(near, key=lambda place: abs(as_of[place] - wanted), default=None)
+
+
+def flow_over_48h(units: Known, price: Known) -> float:
+    """
+    Change of value at the prices of 48 hours ago: what left, whatever prices did (D22, `basis: units`).
+
+    NaN where units or price of then are missing.
+    """
+    then = units.as_of[-1] - _BACK
+    held, cost = earlier(units.as_of, then), earlier(price.as_of, then)
+    if held is None or cost is None or not units.values[held] > 0:
+        return float("nan")
+    worth = units.values[held] * price.values[cost]
+    return float((units.values[-1] - units.values[held]) * price.values[cost] / worth)
+
+
+def _outflow(name: str) -> Compute:
+    def compute(observations: Observations, axis: Axis) -> Column:
+        return at_closes(observations[name], axis, change_over_48h, max_age_days=_FRESH)
+
+    return compute
+
+
+def _level(name: str, fresh: float = _FRESH) -> Compute:
+    def compute(observations: Observations, axis: Axis) -> Column:
+        return on_bars(observations[name], axis, lambda bars: bars, max_age_days=fresh)
+
+    return compute
+
+
+def _z(name: str, bars_back: int) -> Compute:
+    def compute(observations: Observations, axis: Axis) -> Column:
+        return on_bars(observations[name], axis, lambda bars: rolling(bars, bars_back, last_z), max_age_days=_FRESH)
+
+    return compute
+
+
+def last_z(part: Floats) -> float:
+    """
+    Standard deviations of the last value from the mean of those before it.
+
+    NaN where they do not vary: no scale, no z.
+
+    >>> round(last_z(np.array([1.0, 2.0, 3.0, 5.0])), 6)
+    3.0
+    """
+    before = part[:-1]
+    spread = float(before.std(ddof=1))
+    return float((part[-1] - before.mean()) / spread) if spread > 0 else float("nan")
+
+
+def _annual_funding(observations: Observations, axis: Axis) -> Column:
+    """Absolute eight-hour funding as a yearly rate (S71)."""
+    return _level("funding_8h")(observations, axis).map(lambda rate: np.abs(rate) * _YEAR_OF_EIGHT_HOURS)
+
+
+def _differential(observations: Observations, axis: Axis) -> Column:
+    """What lending pays less what borrowing costs, decimal a year: negative is stress (S67)."""
+    return together(
+        [_level(name)(observations, axis) for name in ("supply_rate", "borrow_rate")], lambda paid, owed: paid - owed
+    )
+
+
+def _differential_z(observations: Observations, axis: Axis) -> Column:
+    supply, borrow = observations["supply_rate"], observations["borrow_rate"]
+    moments, one, two = np.intersect1d(supply.as_of, borrow.as_of, return_indices=True)
+    series = Series(
+        "rate_differential_onchain",
+        "%",
+        moments,
+        np.maximum(supply.released[one], borrow.released[two]),
+        supply.values[one] - borrow.values[two],
+        supply.source,
+    )
+    return on_bars(series, axis, lambda bars: rolling(bars, _SIXTY, last_z), max_age_days=_FRESH)
+
+
+def _fell_in_a_week(known: Known) -> float:
+    before = earlier(known.as_of, known.as_of[-1] - _TREASURY_DAYS)
+    if before is None:
+        return float("nan")
+    return float((known.values[-1] - known.values[before]) / known.values[before])
+
+
+def _treasury(observations: Observations, axis: Axis) -> Column:
+    return at_closes(observations["treasury_quick_ratio"], axis, _fell_in_a_week, max_age_days=_FRESH)
+
+
+def _off_peg(observations: Observations, axis: Axis) -> Column:
+    """Time-weighted price over redemption value, less one; a gap of one block is averaged away (D21)."""
+
+    def change(known: Known) -> float:
+        recent = known.values[known.as_of > known.as_of[-1] - _TWAP]
+        return float(np.mean(recent) - 1.0)
+
+    return at_closes(observations["usdc_peg"], axis, change, max_age_days=_FRESH)
+
+
+def _dislocated(observations: Observations, axis: Axis) -> Column:
+    """Distance of the pool's price from the exchange's, in pool fees (S83)."""
+    pair = [_level(name)(observations, axis) for name in ("dex_mid", "cex_mid", "pool_fee")]
+    return together(pair, lambda dex, cex, fee: np.abs(dex / cex - 1.0) / fee)
+
+
+def _onchain(name: str, unit: str, source: str, says: str, compute: Compute, *inputs: str) -> Signal:
+    return Signal(name, Family.ONCHAIN, unit, (Way(inputs, compute),), source, says)
+
+
+def _flow(observations: Observations, axis: Axis) -> Column:
+    price = observations["tvl_price"]
+
+    def change(known: Known) -> float:
+        at = price.known(moment(known.released[-1]))
+        return flow_over_48h(known, at) if len(at) else float("nan")
+
+    return at_closes(observations["tvl_units"], axis, change, max_age_days=_FRESH)
+
+
+SIGNALS: tuple[Signal, ...] = (
+    _onchain("tvl_change", "%", "S66, D22", "value locked over 48 hours, in USD", _outflow("tvl_usd"), "tvl_usd"),
+    _onchain(
+        "tvl_outflow",
+        "%",
+        "S66, D22",
+        "value locked over 48 hours, at the prices of then",
+        _flow,
+        "tvl_units",
+        "tvl_price",
+    ),
+    _onchain("funding_z", "sd", "S71", "perpetual funding against 30 days", _z("funding_8h", _MONTH), "funding_8h"),
+    _onchain("funding_annual", "%", "S71", "absolute perpetual funding a year", _annual_funding, "funding_8h"),
+    _onchain("utilisation", "%", "S79", "share of the lending pool lent out", _level("utilisation"), "utilisation"),
+    _onchain("borrow_rate", "%", "S43", "variable borrow rate a year", _level("borrow_rate"), "borrow_rate"),
+    _onchain(
+        "lending_differential", "bp", "S67", "supply less borrow rate", _differential, "supply_rate", "borrow_rate"
+    ),
+    _onchain(
+        "lending_differential_z",
+        "sd",
+        "S67",
+        "the same against 60 readings",
+        _differential_z,
+        "supply_rate",
+        "borrow_rate",
+    ),
+    _onchain(
+        "treasury_change",
+        "%",
+        "S72, D13",
+        "protocol treasury's quick ratio over a week",
+        _treasury,
+        "treasury_quick_ratio",
+    ),
+    _onchain(
+        "treasury_quick_ratio",
+        "x",
+        "S72, D13",
+        "protocol treasury's quick ratio",
+        _level("treasury_quick_ratio"),
+        "treasury_quick_ratio",
+    ),
+    _onchain("peg", "bp", "S84, D21", "USDC against its redemption value, time-weighted", _off_peg, "usdc_peg"),
+    _onchain("gas_z", "sd", "S79", "gas price against 30 days", _z("gas_price", _MONTH), "gas_price"),
+    _onchain(
+        "oracle_lag", "x", "S79, D22", "age of the oracle's answer in heartbeats", _level("oracle_lag"), "oracle_lag"
+    ),
+    _onchain(
+        "dislocation",
+        "x",
+        "S83",
+        "pool against exchange price, in pool fees",
+        _dislocated,
+        "dex_mid",
+        "cex_mid",
+        "pool_fee",
+    ),
+)
+"""Every on-chain signal."""
