@@ -146,6 +146,7 @@ def vix_settlement(year: int, month: int) -> date:
     return session_before(wednesday).day
 
 
+@cache
 def vix_settles_at(year: int, month: int) -> datetime:
     """Aware UTC instant at which the monthly VIX future stops trading: 09:00 New York time."""
     return _at(vix_settlement(year, month), _FUTURE_SETTLES)

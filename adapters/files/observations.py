@@ -14,6 +14,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -308,6 +309,7 @@ def _value(path: Path, line: int, text: str) -> float:
     return value
 
 
+@cache
 def _close(day: date) -> np.datetime64:
     """The options close of a session; a quarter past nine in the evening UTC where there is none."""
     open_day = session(day)

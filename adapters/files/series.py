@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import cache
 from pathlib import Path
 from typing import Annotated, NamedTuple, TypeVar
 
@@ -234,6 +235,7 @@ def _contract_months(path: Path) -> dict[date, dict[int, int]]:
     return table
 
 
+@cache
 def _named_month(cell: str) -> int | None:
     found = re.search(r"\((\w+) (\d\d)\)", cell)
     named = written_date(f"1 {found[1]} 20{found[2]}") if found else None
