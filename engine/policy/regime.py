@@ -1,17 +1,14 @@
-"""Which market this is: volatility zone, term structure, leverage it bears, and what the calendar forbids."""
+"""Which market this is: the zone of VIX, the way its curve runs, and the leverage it bears."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
 import numpy as np
-from numpy.typing import NDArray
 
-from engine.errors import InputError
+from engine.errors import InputError, MissingQuote
 from engine.market import Floats
-
-Days = NDArray[np.datetime64]
+from engine.signals.columns import SignalTable
 
 
 class Zone(StrEnum):
@@ -104,84 +101,13 @@ def leverage(vix: Floats, curve: LeverageCurve) -> Floats:
     return standing
 
 
-class EventAction(StrEnum):
-    """What a scheduled event does to new risk (X08)."""
-
-    NONE = "none"
-    FREEZE = "freeze"
-    REDUCE = "reduce"
-    INCREASE = "increase"
-
-
-@dataclass(frozen=True, slots=True)
-class EventWindows:
-    """
-    Sessions around a policy meeting in which new risk is frozen, and days after it to the minutes (X08, D23).
-
-    `action` is what is done inside the freeze window; an increase is never one of them before the minutes.
-    """
-
-    before: int = 1
-    after: int = 1
-    watch_before: int = 5  # D23
-    minutes_after_days: int = 21  # D23
-    action: EventAction = EventAction.FREEZE
-
-
-@dataclass(frozen=True, slots=True)
-class EventState:
-    """The nearest meeting, sessions to it (negative once past), and what follows."""
-
-    meeting: date | None
-    sessions: int | None
-    action: EventAction
-    watched: bool
-    minutes_out: bool
-
-
-def event_state(day: date, meetings: Sequence[date], sessions: Days, windows: EventWindows) -> EventState:
-    """
-    What the calendar says on `day`.
-
-    Parameters
-    ----------
-    meetings : announcement days, past and scheduled
-    sessions : all session days around them, rising
-
-    Returns
-    -------
-    `minutes_out` is true from the day the last meeting's minutes appear until the next freeze begins.
-    A day between sessions counts as the session before it.
-    """
-    if not meetings:
-        return EventState(None, None, EventAction.NONE, watched=False, minutes_out=False)
-    today = _position(day, sessions)
-    distances = {meeting: _position(meeting, sessions) - today for meeting in meetings}
-    nearest = min(distances, key=lambda meeting: (abs(distances[meeting]), distances[meeting] < 0))
-    away = distances[nearest]
-    inside = -windows.after <= away <= windows.before if away >= 0 else -away <= windows.after
-    past = [meeting for meeting in meetings if meeting <= day]
-    minutes = bool(past) and (day - max(past)).days >= windows.minutes_after_days
-    return EventState(
-        nearest,
-        away,
-        windows.action if inside else EventAction.NONE,
-        watched=any(0 <= distance <= windows.watch_before for distance in distances.values()),
-        minutes_out=minutes and not inside,
-    )
-
-
-def _position(day: date, sessions: Days) -> int:
-    return int(np.searchsorted(sessions, np.datetime64(day), side="right")) - 1
-
-
 @dataclass(frozen=True, slots=True)
 class Regime:
     """
     The market's state at one close.
 
     `leverage` is the multiplier in force (X07), 0 to 1; `high_vol` switches the session cap on (D12);
-    `reasons` say in words what each part came from, the unseen ones included.
+    `frozen` says that a policy meeting stops new risk (X08); `reasons` say in words what each part came from.
     """
 
     day: date
@@ -189,10 +115,42 @@ class Regime:
     zone: Zone
     leverage: float
     term_structure: TermStructure
-    event: EventState
+    frozen: bool
     reasons: tuple[str, ...]
 
     @property
     def high_vol(self) -> bool:
         """Whether the rules of a high-volatility regime bind."""
         return self.zone is Zone.HIGH
+
+
+def regime(table: SignalTable, levels: ZoneLevels, curve: LeverageCurve) -> Regime:
+    """
+    The regime at the last close of a signal table.
+
+    Zone and leverage are worked out over the table's whole axis, since both remember. Raises `MissingQuote`
+    where VIX is unseen at the last close: nothing is decided without it.
+    """
+    closes = table["vix"]
+    if not np.isfinite(closes[-1]):
+        raise MissingQuote(
+            "no regime", why=table.panel()["vix"].why, todo="give a VIX close of the day that is decided on"
+        )
+    seen = closes[np.isfinite(closes)]
+    panel = table.panel()
+    inverted, meeting = panel.value("backwardation"), panel.value("fomc_window")
+    structure = (
+        TermStructure.UNSEEN
+        if inverted is None
+        else TermStructure.BACKWARDATION
+        if inverted
+        else TermStructure.CONTANGO
+    )
+    zone, multiplier, vix = zones(seen, levels)[-1], float(leverage(seen, curve)[-1]), float(seen[-1])
+    curve_of = panel["backwardation"]
+    reasons = (
+        f"VIX {vix:.2f}: {zone}, leverage {multiplier:.2f} of full (X07)",
+        f"curve in {structure} by {' and '.join(curve_of.inputs)} (D09)" if curve_of.seen else f"curve: {curve_of.why}",
+        "policy meeting: " + ("new risk frozen (X08)" if meeting else "unseen" if meeting is None else "none near"),
+    )
+    return Regime(panel.at.date(), vix, zone, multiplier, structure, bool(meeting), reasons)

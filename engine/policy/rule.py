@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 
 import numpy as np
@@ -11,7 +12,9 @@ from engine.errors import ConfigError
 from engine.market import Floats
 from engine.signals.columns import Signal, SignalTable
 
-_SCALES = {"%": 0.01, "bp": 0.0001, "points": 1.0, "sd": 1.0, "x": 1.0, "sessions": 1.0, "days": 1.0, "yes": 1.0, "sign": 1.0}
+_SCALES = {"%": Decimal("0.01"), "bp": Decimal("0.0001")} | dict.fromkeys(
+    ("points", "sd", "x", "sessions", "days", "sign", "yes"), Decimal(1)
+)
 _SHARES = frozenset({"%", "bp"})
 _CONDITION = re.compile(r"(?P<signal>\w+)\s*(?P<op><=|>=|<|>)\s*(?P<level>[+-]?[\d.]+)\s*(?P<unit>\S*)")
 _TRUTH = re.compile(r"(?P<signal>\w+)\s+is\s+(?P<truth>yes|no)")
@@ -21,21 +24,21 @@ _EFFECT = re.compile(r"(?P<act>\w+)\s+(?P<what>\S+)")
 class Act(StrEnum):
     """What a rule may do."""
 
-    VOTE = "vote"
     ARM = "arm"
     SCORE = "score"
     FAVOUR = "favour"
     FREEZE = "freeze"
     ROLL = "roll"
+    BIND = "bind"
 
 
 _WHAT: Mapping[Act, frozenset[str] | None] = {
-    Act.VOTE: frozenset({"more", "less", "hold"}),
     Act.ARM: None,
     Act.SCORE: None,
-    Act.FAVOUR: frozenset({"defi", "spx"}),
+    Act.FAVOUR: frozenset({"defi", "spx", "near-vix", "far-vix"}),
     Act.FREEZE: frozenset({"loan", "defi", "all"}),
     Act.ROLL: frozenset({"core"}),
+    Act.BIND: frozenset({"beta"}),
 }
 
 
@@ -133,7 +136,7 @@ def condition(written: str, signals: Mapping[str, Signal], where: str) -> Condit
         name, unit, op, level = truth["signal"], "yes", "is", float(truth["truth"] == "yes")
     elif found := _CONDITION.fullmatch(written.strip()):
         name, unit, op = found["signal"], found["unit"], found["op"]
-        level = _number(found["level"], where, written) * _SCALES.get(unit, 1.0)
+        level = float(_number(found["level"], where, written) * _SCALES.get(unit, Decimal(1)))
     else:
         raise _refused(where, written, "it is no condition", 'write "signal < 45 points" or "signal is yes"')
     signal = signals.get(name)
@@ -148,7 +151,7 @@ def condition(written: str, signals: Mapping[str, Signal], where: str) -> Condit
 
 
 def effect(written: str, layers: Sequence[str], where: str) -> Effect:
-    """The effect in a text such as "arm vix-second", "vote less" or "score +25%". Raises `ConfigError`."""
+    """The effect in a text such as "arm vix-second", "freeze loan" or "score +25%". Raises `ConfigError`."""
     found = _EFFECT.fullmatch(written.strip())
     if not found or found["act"] not in set(Act):
         raise _refused(where, written, "it is no effect", f"begin with one of {', '.join(Act)}")
@@ -241,10 +244,10 @@ def _quorum(conditions: Sequence[Condition], needed: int, table: SignalTable) ->
     return np.where(met >= needed, 1.0, np.where(met + unseen >= needed, np.nan, 0.0))
 
 
-def _number(text: str, where: str, written: str) -> float:
+def _number(text: str, where: str, written: str) -> Decimal:
     try:
-        return float(text)
-    except ValueError:
+        return Decimal(text)
+    except InvalidOperation:
         raise _refused(where, written, f"{text!r} is no number", "write a number") from None
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from engine.errors import InputError
 from engine.market import Floats
-from engine.signals.columns import Axis, Column, Compute, Signal, Way, on_bars
+from engine.signals.columns import Axis, Column, Compute, Signal, Way, in_step, on_bars
 from engine.signals.observations import Observations, Series
 from engine.signals.panel import Family
 from engine.signals.volatility import rolling
@@ -85,11 +85,9 @@ def quarterly(days: np.ndarray, factors: Floats) -> Floats:
 
 def _pair(observations: Observations, one: str, two: str) -> tuple[Series, Floats, Floats]:
     """Log returns of two series over the days that both have, as of the later release."""
-    first, second = observations[one], observations[two]
-    days, at, other = np.intersect1d(first.as_of, second.as_of, return_indices=True)
-    released = np.maximum(first.released[at], second.released[other])[1:]
-    returns = [np.diff(np.log(part.values[rows])) for part, rows in ((first, at), (second, other))]
-    return Series(f"{one} on {two}", "x", days[1:], released, returns[0], first.source), returns[0], returns[1]
+    days, released, values = in_step([observations[one], observations[two]])
+    first, second = (np.diff(np.log(column)) for column in values)
+    return Series(f"{one} on {two}", "x", days[1:], released[1:], first, observations[one].source), first, second
 
 
 def rolling_beta(returns: Floats, market: Floats, window: int, *, lag: int = 0) -> tuple[Floats, Floats]:

@@ -97,23 +97,20 @@ class Signal:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SignalTable:
-    """Every signal at every close of an axis."""
+    """Every signal at every close of an axis; `reasons` says why some could never be read."""
 
     axis: Axis
     signals: Mapping[str, Signal]
     columns: Mapping[str, Column]
     ways: Mapping[str, NDArray[np.int8]]
     reasons: Mapping[str, str]
-    configured: frozenset[str]
 
     def __getitem__(self, name: str) -> Floats:
         return self.columns[name].values
 
     def panel(self, row: int = -1) -> SignalPanel:
         """The readings of one close."""
-        return SignalPanel.of(
-            moment(self.axis.closes[row]), (self._reading(name, row) for name in self.signals), self.configured
-        )
+        return SignalPanel.of(moment(self.axis.closes[row]), (self._reading(name, row) for name in self.signals))
 
     def _reading(self, name: str, row: int) -> Reading:
         signal, column = self.signals[name], self.columns[name]
@@ -128,7 +125,8 @@ class SignalTable:
             source=signal.source,
             as_of=moment(column.as_of[row]) if seen else None,
             released=moment(column.released[row]) if seen else None,
-            why=signal.meaning if seen else self.reasons.get(name) or "not enough history, or too old, at this close",
+            why=signal.meaning if seen else self.reasons.get(name, "not enough history, or too old, at this close"),
+            lost=not seen and name not in self.reasons,
         )
 
 
@@ -144,7 +142,7 @@ def read(observations: Observations, axis: Axis, signals: Iterable[Signal]) -> S
         if all(lacking):
             fewest: list[str] = min(lacking, key=len)
             reasons[name] = f"no source gives {', '.join(fewest)}"
-    return SignalTable(axis, known, columns, ways, reasons, frozenset(observations))
+    return SignalTable(axis, known, columns, ways, reasons)
 
 
 def column_of(signal: Signal, observations: Observations, axis: Axis) -> tuple[Column, NDArray[np.int8]]:
@@ -212,6 +210,28 @@ def at_closes(series: Series, axis: Axis, change: Callable[[Known], float], *, m
         rows = latest == event
         values[rows], as_of[rows], released[rows] = change(known), known.as_of[-1], moments[event]
     return _bounded(axis, Column(values, as_of, released), max_age_days)
+
+
+def joined(parts: Sequence[Series], combine: Callable[..., Floats], name: str, unit: str) -> Series:
+    """
+    A series worked out from several, on the periods that all have, out when the last of them is.
+
+    Of a value that was revised the first release counts.
+    """
+    common, released, values = in_step(parts)
+    sources = " and ".join(dict.fromkeys(part.source for part in parts))
+    return Series(name, unit, common, released, combine(*values), sources)
+
+
+def in_step(parts: Sequence[Series]) -> tuple[Instants, Instants, list[Floats]]:
+    """The periods that several series share, when the last of each came out, and each one's first-released values."""
+    firsts = [np.unique(part.as_of, return_index=True) for part in parts]
+    common = firsts[0][0]
+    for periods, _ in firsts[1:]:
+        common = np.intersect1d(common, periods)
+    rows = [first[np.searchsorted(periods, common)] for periods, first in firsts]
+    released = np.maximum.reduce([part.released[row] for part, row in zip(parts, rows, strict=True)])
+    return common, released, [part.values[row] for part, row in zip(parts, rows, strict=True)]
 
 
 def together(columns: Sequence[Column], change: Callable[..., Floats]) -> Column:

@@ -18,6 +18,7 @@ _DECAY = 0.94
 _WACC_CHANGE = 20  # S24: sessions
 _WACC_HISTORY = 3 * _YEAR  # S24
 _DAILY_FRESH = 5.0
+_APART = 0.0025  # D23
 
 
 def year_on_year(known: Known) -> Floats:
@@ -198,6 +199,16 @@ def _wacc_jump(observations: Observations, axis: Axis) -> Column:
     return on_bars(observations["bond_wacc"], axis, change, max_age_days=_DAILY_FRESH)
 
 
+def _diverging(observations: Observations, axis: Axis) -> Column:
+    """1 with a dissent at the last meeting, or where the market's path and the committee's part by 25 bp (D23)."""
+    dissents, priced, median = (
+        on_bars(observations[name], axis, lambda bars: bars, max_age_days=_MONTH_FRESH)
+        for name in ("fomc_dissents", "ois_12m", "sep_median")
+    )
+    apart = np.abs(priced.values - median.values) >= _APART
+    return together([dissents, priced, median], lambda *_: np.asarray((dissents.values >= 1) | apart, float))
+
+
 def bond_implied_wacc(earnings_yield: float, bond_yield: float, *, equity_weight: float, tax: float = 0.0) -> float:
     """
     Cost of capital that markets imply: earnings yield on equity and investment-grade yield on debt, decimal (S24).
@@ -280,6 +291,16 @@ SIGNALS: tuple[Signal, ...] = (
         _difference("usd_3m", "foreign_3m"),
         "usd_3m",
         "foreign_3m",
+    ),
+    _fundamental(
+        "policy_divergence",
+        "yes",
+        "S75, D23",
+        "a dissent, or market and committee apart by 25 bp",
+        _diverging,
+        "fomc_dissents",
+        "ois_12m",
+        "sep_median",
     ),
     _fundamental("bond_wacc_jump", "sd", "S24", "20-session change of bond-implied WACC", _wacc_jump, "bond_wacc"),
     _fundamental(

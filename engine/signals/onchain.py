@@ -3,8 +3,8 @@
 import numpy as np
 
 from engine.market import Floats
-from engine.signals.columns import Axis, Column, Compute, Signal, Way, at_closes, moment, on_bars, together
-from engine.signals.observations import Instants, Known, Observations, Series
+from engine.signals.columns import Axis, Column, Compute, Signal, Way, at_closes, joined, moment, on_bars, together
+from engine.signals.observations import Instants, Known, Observations
 from engine.signals.panel import Family
 from engine.signals.volatility import rolling
 
@@ -98,16 +98,8 @@ def _differential(observations: Observations, axis: Axis) -> Column:
 
 
 def _differential_z(observations: Observations, axis: Axis) -> Column:
-    supply, borrow = observations["supply_rate"], observations["borrow_rate"]
-    moments, one, two = np.intersect1d(supply.as_of, borrow.as_of, return_indices=True)
-    series = Series(
-        "rate_differential_onchain",
-        "%",
-        moments,
-        np.maximum(supply.released[one], borrow.released[two]),
-        supply.values[one] - borrow.values[two],
-        supply.source,
-    )
+    pair = [observations[name] for name in ("supply_rate", "borrow_rate")]
+    series = joined(pair, lambda paid, owed: paid - owed, "lending_differential", "%")
     return on_bars(series, axis, lambda bars: rolling(bars, _SIXTY, last_z), max_age_days=_FRESH)
 
 

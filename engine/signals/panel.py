@@ -1,7 +1,7 @@
 """Readings of one instant, some of them missing: what every rule and vote looks at."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -24,6 +24,8 @@ class Reading:
     `value` is None where it could not be had, and `why` then says why; otherwise `why` says in words
     what the number means. `inputs` names the observations it was made from, `as_of` and `released`
     are the latest of theirs. `source` gives the S- or D-id of its definition. A truth is 1.0 or 0.0.
+    `lost` marks an unseen reading for which somebody does supply the observations: worse than one that
+    nobody ever had.
     """
 
     signal: str
@@ -35,6 +37,7 @@ class Reading:
     as_of: datetime | None = None
     released: datetime | None = None
     why: str = ""
+    lost: bool = False
 
     @property
     def seen(self) -> bool:
@@ -48,22 +51,16 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class SignalPanel(Mapping[str, Reading]):
-    """
-    Every reading of one instant, by signal name.
-
-    `configured` names the inputs for which some source exists: one of them that gives nothing is lost,
-    which is worse than one that nobody ever had.
-    """
+    """Every reading of one instant, by signal name."""
 
     at: datetime
     readings: Mapping[str, Reading]
-    configured: frozenset[str] = field(default_factory=frozenset)
 
     @classmethod
-    def of(cls, at: datetime, readings: Iterable[Reading], configured: Iterable[str] = ()) -> "SignalPanel":
+    def of(cls, at: datetime, readings: Iterable[Reading]) -> "SignalPanel":
         """A panel of these readings, ordered by name."""
         found = {reading.signal: reading for reading in readings}
-        return cls(at, dict(sorted(found.items())), frozenset(configured))
+        return cls(at, dict(sorted(found.items())))
 
     def __getitem__(self, signal: str) -> Reading:
         return self.readings[signal]
@@ -85,16 +82,14 @@ class SignalPanel(Mapping[str, Reading]):
         return tuple(sorted({name for reading in self.readings.values() if reading.seen for name in reading.inputs}))
 
     def without(self, observation: str) -> "SignalPanel":
-        """This panel with one input taken away: every reading made from it is unseen."""
+        """This panel with one input taken away: every reading made from it is lost."""
+        gone = f"{observation} taken away"
         return SignalPanel(
             self.at,
             {
-                name: _unseen(reading, f"{observation} taken away") if observation in reading.inputs else reading
+                name: replace(reading, value=None, as_of=None, released=None, why=gone, lost=True)
+                if observation in reading.inputs
+                else reading
                 for name, reading in self.readings.items()
             },
-            self.configured | {observation},
         )
-
-
-def _unseen(reading: Reading, why: str) -> Reading:
-    return Reading(reading.signal, reading.family, None, reading.unit, reading.inputs, reading.source, why=why)

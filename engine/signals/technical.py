@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from engine.market import Floats
-from engine.signals.columns import Axis, Column, Compute, Signal, Way, on_bars
+from engine.signals.columns import Axis, Column, Compute, Signal, Way, in_step, on_bars
 from engine.signals.divergence import TREND_BARS, deviation, swing_divergence, trends_part
 from engine.signals.momentum import crossed, macd, rsi
 from engine.signals.observations import Observations, Series
@@ -53,14 +53,12 @@ class Breadth(NamedTuple):
 
 def advance_decline(observations: Observations) -> Breadth | None:
     """AD_t = AD_{t-1} + advances - declines on the days that also have a price, None where there is none (D18)."""
-    price, up, down = (observations[name] for name in ("spx", "advances", "declines"))
-    days = np.intersect1d(np.intersect1d(price.as_of, up.as_of), down.as_of)
+    parts = [observations[name] for name in ("spx", "advances", "declines")]
+    days, released, (price, up, down) = in_step(parts)
     if not len(days):
         return None
-    rows = [part.values[np.searchsorted(part.as_of, days)] for part in (price, up, down)]
-    released = np.maximum.reduce([part.released[np.searchsorted(part.as_of, days)] for part in (price, up, down)])
-    line = np.cumsum(rows[1] - rows[2])
-    return Breadth(Series("advance_decline", "issues", days, released, line, up.source), np.log(rows[0]))
+    line = np.cumsum(up - down)
+    return Breadth(Series("advance_decline", "issues", days, released, line, parts[1].source), np.log(price))
 
 
 def _breadth(change: Callable[[Floats, Floats], Floats]) -> Callable[[Observations, Axis], Column]:

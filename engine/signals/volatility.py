@@ -5,11 +5,13 @@ from collections.abc import Callable
 import numpy as np
 
 from engine.market import Floats
-from engine.signals.columns import Axis, Column, Compute, Signal, Way, column_of, on_bars, together
+from engine.signals.columns import Axis, Column, Compute, Signal, Way, column_of, in_step, joined, on_bars, together
 from engine.signals.momentum import macd
 from engine.signals.observations import Observations, Series
 from engine.signals.panel import Family
 from engine.signals.position import WINDOW, percentile_rank, range_rank
+from engine.signals.term_residual import WINDOW as RESIDUAL_BARS
+from engine.signals.term_residual import term_residual
 
 _FRESH_DAYS = 5.0
 _YEAR = 252
@@ -19,6 +21,9 @@ _PRESS_RANK = 0.80  # D28
 _PRESS_VIX = (16.0, 20.0)  # D28
 _OFF_HIGH = -0.03  # D28
 _WEEK = 5
+
+
+OnBars = Callable[[Floats], Floats]
 
 
 def term_state(near: Floats, far: Floats, *, margin: float = _MARGIN, closes: int = _CLOSES) -> Floats:
@@ -92,49 +97,48 @@ def _ranked(name: str, window: int, measure: Callable[[Floats], float]) -> Compu
     return compute
 
 
-def _slope(near: str, far: str) -> Compute:
+def _of_pair(
+    near: str, far: str, combine: Callable[[Floats, Floats], Floats], then: OnBars = lambda bars: bars
+) -> Compute:
+    """An indicator of two series combined on the days that both have."""
+
     def compute(observations: Observations, axis: Axis) -> Column:
-        pair = [_level(name)(observations, axis) for name in (near, far)]
-        return together(pair, lambda first, second: second / first - 1.0)
+        pair = joined([observations[near], observations[far]], combine, f"{near} and {far}", "x")
+        return on_bars(pair, axis, then, max_age_days=_FRESH_DAYS)
 
     return compute
+
+
+def _slope(near: str, far: str) -> Compute:
+    return _of_pair(near, far, lambda first, second: second / first - 1.0)
 
 
 def _inverted(near: str, far: str) -> Compute:
-    """1 in backwardation, 0 otherwise; unseen until one state has been entered."""
-
-    def compute(observations: Observations, axis: Axis) -> Column:
-        pair = [_level(name)(observations, axis) for name in (near, far)]
-        states = term_state(pair[0].values, pair[1].values)
-        return together(pair, lambda *_: np.where(states == 0.0, np.nan, states == 1.0))
-
-    return compute
+    """1 in backwardation, 0 in contango; unseen until either has been entered."""
+    return _of_pair(near, far, term_state, lambda states: np.where(states == 0.0, np.nan, states == 1.0))
 
 
 def _ratio(short: str, long: str) -> Compute:
-    def compute(observations: Observations, axis: Axis) -> Column:
-        pair = [_level(name)(observations, axis) for name in (short, long)]
-        return together(pair, lambda first, second: first / second)
+    return _of_pair(short, long, lambda first, second: first / second)
 
-    return compute
+
+def _ratio_rank(short: str, long: str) -> Compute:
+    return _of_pair(
+        short, long, lambda first, second: first / second, lambda bars: rolling(bars, _YEAR, percentile_rank)
+    )
 
 
 def _press(short: str, long: str) -> Compute:
     """A dear front end, VIX between 16 and 20 or backwardation, and SPX near its high (D28)."""
 
     def compute(observations: Observations, axis: Axis) -> Column:
-        carry, vix = _ratio(short, long)(observations, axis), _level("vix")(observations, axis)
+        rank, vix = _ratio_rank(short, long)(observations, axis), _level("vix")(observations, axis)
         off, (inverted, _) = _off_high(observations, axis), column_of(BACKWARDATION, observations, axis)
-        rank = rolling(carry.values, _YEAR, _whole_rank)
         zone = ((vix.values >= _PRESS_VIX[0]) & (vix.values <= _PRESS_VIX[1])) | (inverted.values == 1.0)
-        fires = (rank >= _PRESS_RANK) & zone & (off.values >= _OFF_HIGH)
-        return together([carry, vix, off], lambda *_: np.where(np.isnan(rank), np.nan, fires))
+        fires = (rank.values >= _PRESS_RANK) & zone & (off.values >= _OFF_HIGH)
+        return together([rank, vix, off], lambda *_: fires.astype(float))
 
     return compute
-
-
-def _whole_rank(part: Floats) -> float:
-    return percentile_rank(part) if np.all(np.isfinite(part)) else float("nan")
 
 
 def _off_high(observations: Observations, axis: Axis) -> Column:
@@ -158,12 +162,24 @@ def _change(name: str) -> Compute:
     return compute
 
 
-def _widening(observations: Observations, axis: Axis) -> Column:
-    """Z of the five-day fall of high-yield against government bonds: positive = credit widens."""
-    pair = [_level(name)(observations, axis) for name in ("hyg", "ief")]
-    relative = together(pair, lambda high, safe: -np.log(high / safe))
-    change = _over(relative.values, _WEEK)
-    return Column(rolling(change, _YEAR, _z_of_last), relative.as_of, relative.released)
+def _widened(high: Floats, safe: Floats) -> Floats:
+    return np.asarray(np.log(safe / high))
+
+
+def _weekly_z(bars: Floats) -> Floats:
+    return rolling(_over(bars, _WEEK), _YEAR, _z_of_last)
+
+
+def _residual(observations: Observations, axis: Axis) -> Column:
+    """Robust z of the short future against the longer one, at each close of the axis (D13e)."""
+    parts = [observations[name] for name in ("vx_front", "vx_second", "vix", "vx_gap")]
+    days, released, columns = in_step(parts)
+    wanted = np.searchsorted(released, axis.closes, side="right") - 1
+    answers = np.full(len(days), np.nan)
+    for at in np.unique(wanted[wanted >= RESIDUAL_BARS - 1]):
+        answers[at] = term_residual(*(column[: at + 1] for column in columns)).z
+    series = Series("vx_residual", "sd", days, released, columns[0], parts[0].source)
+    return on_bars(series, axis, lambda _: answers, max_age_days=_FRESH_DAYS)
 
 
 def _over(values: Floats, bars: int) -> Floats:
@@ -234,8 +250,24 @@ SIGNALS: tuple[Signal, ...] = (
         Way(("iv7", "iv45", "vix", "spx"), _press("iv7", "iv45")),
         Way(("vix9d", "vix", "spx"), _press("vix9d", "vix")),
     ),
+    _signal(
+        "vx_residual",
+        "sd",
+        "S48, D13",
+        "short VIX future against the longer one",
+        Way(("vx_front", "vx_second", "vix", "vx_gap"), _residual),
+    ),
     _signal("spx_off_high", "%", "D28", "SPX below its 52-week high", Way(("spx",), _off_high)),
     _signal("hy_spread_change", "bp", "S76", "high-yield spread, five sessions", Way(("hy_oas",), _change("hy_oas"))),
-    _signal("credit_widening", "sd", "S76", "five-day fall of HYG against IEF", Way(("hyg", "ief"), _widening)),
+    _signal(
+        "credit_widening",
+        "sd",
+        "S76",
+        "five-day fall of HYG against IEF",
+        Way(
+            ("hyg", "ief"),
+            _of_pair("hyg", "ief", _widened, _weekly_z),
+        ),
+    ),
 )
 """Every signal of the volatility complex and of credit."""

@@ -1,5 +1,3 @@
-from datetime import date
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,12 +5,9 @@ from hypothesis import strategies as st
 
 from engine.errors import InputError
 from engine.policy.regime import (
-    EventAction,
-    EventWindows,
     LeverageCurve,
     Zone,
     ZoneLevels,
-    event_state,
     leverage,
     zones,
 )
@@ -70,44 +65,6 @@ def test_a_zone_is_left_only_a_point_below_where_it_was_entered():
         Zone.GOLDILOCKS,
         Zone.CALM,
     )
-
-
-SESSIONS = np.array([np.datetime64("2023-01-23") + n for n in range(60)])
-SESSIONS = SESSIONS[np.is_busday(SESSIONS)]
-MEETINGS = [date(2022, 12, 14), date(2023, 2, 1), date(2023, 3, 22)]
-
-
-@pytest.mark.requirement("X08", "S75")
-@pytest.mark.parametrize(
-    ("day", "action"),
-    [
-        (date(2023, 1, 30), EventAction.NONE),
-        (date(2023, 1, 31), EventAction.FREEZE),
-        (date(2023, 2, 1), EventAction.FREEZE),
-        (date(2023, 2, 2), EventAction.FREEZE),
-        (date(2023, 2, 3), EventAction.NONE),
-    ],
-)
-def test_new_risk_is_frozen_one_session_around_the_meeting(day, action):
-    assert event_state(day, MEETINGS, SESSIONS, EventWindows()).action is action
-
-
-@pytest.mark.requirement("X08", "D23")
-@pytest.mark.parametrize(
-    ("day", "out"), [(date(2023, 2, 21), False), (date(2023, 2, 22), True), (date(2023, 3, 22), False)]
-)
-def test_minutes_are_out_three_weeks_after_the_meeting_until_the_next_freeze(day, out):
-    assert event_state(day, MEETINGS, SESSIONS, EventWindows()).minutes_out is out
-
-
-def test_the_five_sessions_before_a_meeting_are_watched():
-    watched = [
-        day
-        for day in (date(2023, 1, 24), date(2023, 1, 25), date(2023, 2, 1), date(2023, 2, 2))
-        if event_state(day, MEETINGS, SESSIONS, EventWindows()).watched
-    ]
-
-    assert watched == [date(2023, 1, 25), date(2023, 2, 1)]
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ def table(**columns) -> SignalTable:
         for name in SIGNALS
     }
     ways = {name: np.zeros(len(rows), np.int8) for name in SIGNALS}
-    return SignalTable(rows, SIGNALS, filled, ways, {}, frozenset())
+    return SignalTable(rows, SIGNALS, filled, ways, {})
 
 
 def rule(**terms):

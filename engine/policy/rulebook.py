@@ -1,0 +1,353 @@
+"""The table of rules and the seats of the committee, as a policy file writes them, each with its source."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from engine.errors import ConfigError
+from engine.market import Floats
+from engine.policy.consensus import Ballot, Stance
+from engine.policy.rule import Condition, Rule, condition, rule_of
+from engine.signals.columns import Signal, SignalTable
+from engine.signals.panel import Family, SignalPanel
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class RuleText(_Section):
+    """One rule as written: conditions, how many must hold, what follows, and where it comes from."""
+
+    id: str = Field(pattern=r"^[a-z][a-z0-9-]*$")
+    when: tuple[str, ...] = Field(min_length=1)
+    then: tuple[str, ...] = Field(min_length=1)
+    source: str
+    says: str
+    quorum: int | None = None
+    until: tuple[str, ...] = ()
+    until_quorum: int = 1
+
+
+class MemberText(_Section):
+    """One seat in a family: for more risk when every `more` holds, for less when any `less` does, else hold."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9-]*$")
+    family: Family
+    more: tuple[str, ...] = Field(min_length=1)
+    less: tuple[str, ...] = Field(min_length=1)
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A seat with its conditions understood."""
+
+    name: str
+    family: Family
+    more: tuple[Condition, ...]
+    less: tuple[Condition, ...]
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rulebook:
+    """All rules and seats of a policy, held against the signals there are."""
+
+    rules: tuple[Rule, ...]
+    members: tuple[Member, ...]
+
+
+def compiled(
+    rules: Sequence[RuleText], members: Sequence[MemberText], signals: Mapping[str, Signal], layers: Sequence[str]
+) -> Rulebook:
+    """The rulebook these texts mean. Raises `ConfigError` with the key path of the first that means nothing."""
+    for kind, names in (("rules", [rule.id for rule in rules]), ("members", [member.name for member in members])):
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ConfigError(f"{kind}.{twice[0]}", why="the name stands twice", todo="rename one of them")
+    return Rulebook(
+        tuple(rule_of(**rule.model_dump(), signals=signals, layers=layers) for rule in rules),
+        tuple(_member(member, signals) for member in members),
+    )
+
+
+def ballots(members: Sequence[Member], table: SignalTable) -> tuple[Ballot, ...]:
+    """Every seat's vote at the last close of a table."""
+    panel = table.panel()
+    return tuple(_ballot(member, panel) for member in members)
+
+
+def _member(text: MemberText, signals: Mapping[str, Signal]) -> Member:
+    where = f"members.{text.name}"
+    return Member(
+        text.name,
+        text.family,
+        tuple(condition(written, signals, f"{where}.more") for written in text.more),
+        tuple(condition(written, signals, f"{where}.less") for written in text.less),
+        text.source,
+    )
+
+
+def _ballot(member: Member, panel: SignalPanel) -> Ballot:
+    states = {each.written: _state(each, panel) for each in (*member.less, *member.more)}
+    asked = tuple(dict.fromkeys(each.signal for each in (*member.less, *member.more)))
+    if any(states[each.written] == 1.0 for each in member.less):
+        stance, why = Stance.LESS, [each.written for each in member.less if states[each.written] == 1.0]
+    elif any(np.isnan(states[each.written]) for each in (*member.less, *member.more)):
+        unseen = [panel[signal] for signal in asked if not panel[signal].seen]
+        why_not = "; ".join(dict.fromkeys(reading.why for reading in unseen))
+        lost = all(reading.lost for reading in unseen)
+        return Ballot(member.name, member.family, None, asked, why_not, lost=lost)
+    elif all(states[each.written] == 1.0 for each in member.more):
+        stance, why = Stance.MORE, [each.written for each in member.more]
+    else:
+        stance, why = Stance.HOLD, [f"not {each.written}" for each in member.more if states[each.written] == 0.0]
+    return Ballot(member.name, member.family, stance, asked, ", ".join(why))
+
+
+def _state(each: Condition, panel: SignalPanel) -> float:
+    value = panel.value(each.signal)
+    column: Floats = np.array([np.nan if value is None else value])
+    return float(each.holds(column)[0])
+
+
+def _rule(id: str, when: Sequence[str], then: Sequence[str], source: str, says: str, **more: object) -> RuleText:
+    return RuleText.model_validate(
+        {"id": id, "when": tuple(when), "then": tuple(then), "source": source, "says": says} | more
+    )
+
+
+def _seat(name: str, family: Family, more: Sequence[str], less: Sequence[str], source: str) -> MemberText:
+    return MemberText(name=name, family=family, more=tuple(more), less=tuple(less), source=source)
+
+
+LAYERS = (
+    "core",
+    "overlay",
+    "outer-short",
+    "outer-intermediate",
+    "tail",
+    "vix-first",
+    "vix-second",
+    "vix-increment",
+    "defi-protection",
+)
+"""What rules may arm."""
+
+RULES: tuple[RuleText, ...] = (
+    _rule(
+        "vix-second-layer",
+        ["ad_divergence is yes", "rsi_spx < 45 points"],
+        ["arm vix-second", "score +25%"],
+        "S23, X14: B line 4",
+        "the second VIX layer wakes when breadth parts from price or RSI falls under 45",
+        quorum=1,
+        until=["rsi_spx > 50 points"],
+    ),
+    _rule(
+        "bond-wacc-jump",
+        ["bond_wacc_jump >= 2 sd"],
+        ["arm vix-increment"],
+        "S24: D line 16",
+        "VIX call spreads are added in steps when bond-implied WACC rises sharply",
+    ),
+    _rule(
+        "outer-intermediate",
+        ["iv_percentile >= 70%", "macd_diverges is yes"],
+        ["arm outer-intermediate"],
+        "S09, S59, S63, X15: C line 4",
+        "outer wings when volatility is in its upper range and momentum denies price",
+    ),
+    _rule(
+        "outer-short",
+        ["backwardation is yes", "pcf_compressed is yes"],
+        ["arm outer-short"],
+        "S10, S64, S65, X15: C line 6",
+        "near wings when the VIX curve inverts and cash-flow multiples compress",
+    ),
+    _rule(
+        "short-overlay",
+        ["front_carry_press is yes"],
+        ["arm overlay"],
+        "S06, S78, D28: B line 7, D line 16",
+        "the 15-20 day condor when the front end is dear and the market near its high",
+    ),
+    _rule(
+        "tail-in-backwardation",
+        ["backwardation is yes"],
+        ["arm tail", "score +50%"],
+        "S64, X10: C line 6, E line 7",
+        "an inverted curve asks for more hedge",
+    ),
+    _rule(
+        "high-volatility",
+        ["vix >= 25 points"],
+        ["score +50%"],
+        "S77, X10: B line 4, E line 7",
+        "above 25 the hedge leans to 1:1.3",
+    ),
+    _rule(
+        "calm-hedge",
+        ["vix < 16 points", "backwardation is no", "ad_divergence is no"],
+        ["score -50%"],
+        "S53, X10: E line 7",
+        "a quiet, rising, confirmed market bears a leaner hedge",
+    ),
+    _rule(
+        "credit-widens",
+        ["hy_spread_change >= 50 bp", "credit_widening >= 2 sd"],
+        ["score +25%"],
+        "S76: C line 4",
+        "widening credit spreads count as a surge of volatility",
+        quorum=1,
+    ),
+    _rule(
+        "exhaustion",
+        ["exhausted is yes"],
+        ["score +25%"],
+        "S61, X14: C line 4",
+        "a move that is spent rather than driven asks for protection",
+    ),
+    _rule(
+        "tvl-run",
+        ["tvl_change <= -8%", "inflation_rising is yes"],
+        ["arm defi-protection", "freeze defi"],
+        "S66, D22: C line 7",
+        "value locked falls 8 % in 48 hours while CPI or PPI rises",
+    ),
+    _rule(
+        "lending-stress",
+        ["lending_differential <= -300 bp", "lending_differential_z <= -2 sd"],
+        ["arm defi-protection", "freeze loan"],
+        "S67: C line 7",
+        "borrowing costs far more than lending pays",
+        quorum=1,
+    ),
+    _rule(
+        "funding-spike",
+        ["funding_z >= 3 sd", "funding_annual >= 50%"],
+        ["arm defi-protection"],
+        "S71: C line 5",
+        "perpetual funding spikes",
+        quorum=1,
+    ),
+    _rule(
+        "treasury-drains",
+        ["treasury_change <= -20%", "treasury_quick_ratio < 1 x"],
+        ["arm defi-protection"],
+        "S72, D13: C line 5",
+        "a protocol's treasury loses its liquid means",
+        quorum=1,
+    ),
+    _rule(
+        "collateral-currency",
+        ["currency_shaken >= 2 sd"],
+        ["arm defi-protection"],
+        "S70: C line 5",
+        "the currency of the collateral begins to swing",
+    ),
+    _rule(
+        "borrow-too-dear",
+        ["borrow_rate > 6%"],
+        ["freeze loan"],
+        "S43: B line 5",
+        "no new draw above six percent",
+    ),
+    _rule(
+        "depeg",
+        ["peg <= -200 bp"],
+        ["freeze defi"],
+        "S84, D21: E line 14",
+        "a stablecoin two percent under its redemption value stops the sleeve",
+    ),
+    _rule(
+        "dislocation",
+        ["dislocation > 3 x"],
+        ["freeze defi"],
+        "S83: D line 14",
+        "pool and exchange prices part by more than three fees",
+    ),
+    _rule(
+        "crypto-leans-on-spx",
+        ["eth_beta_rising is yes", "btc_beta_rising is yes"],
+        ["favour defi"],
+        "S52, D19: C line 8",
+        "when the coins' beta rises their protection comes first",
+        quorum=1,
+    ),
+    _rule(
+        "meeting-freeze",
+        ["fomc_window is yes"],
+        ["freeze all"],
+        "S75, X08: A line 6, E line 7",
+        "no new risk one session around a policy meeting",
+    ),
+    _rule(
+        "policy-divergence",
+        ["fomc_minutes is yes", "policy_divergence is yes"],
+        ["roll core"],
+        "S75, S92, X08: B line 6",
+        "minutes that hint at divergence roll the short leg into the next month",
+    ),
+    _rule(
+        "growth-uncertain",
+        ["gdp_uncertainty >= 80%"],
+        ["bind beta"],
+        "S42, D20: D line 18",
+        "beta under 0.7 while growth is uncertain",
+    ),
+    _rule(
+        "short-future-rich",
+        ["vx_residual >= 2 sd"],
+        ["favour far-vix"],
+        "S48, D13: E line 10",
+        "the short VIX future is dear against the longer one",
+    ),
+    _rule(
+        "short-future-cheap",
+        ["vx_residual <= -2 sd"],
+        ["favour near-vix"],
+        "S48, D13: E line 10",
+        "the short VIX future is cheap against the longer one",
+    ),
+    _rule(
+        "flows-into-volatility",
+        ["flow_imbalance >= 2 sd"],
+        ["score +25%"],
+        "S81: E line 11",
+        "money moves from the index into volatility products",
+    ),
+)
+"""The default table. Scores and the levels of seats not quoted from a seed are this policy's own choice (X10)."""
+
+MEMBERS: tuple[MemberText, ...] = (
+    _seat(
+        "rsi",
+        Family.TECHNICAL,
+        ["rsi_spx >= 45 points", "rsi_spx < 70 points"],
+        ["rsi_spx < 30 points", "rsi_spx >= 70 points"],
+        "S61, X14",
+    ),
+    _seat("macd", Family.TECHNICAL, ["macd_divergence_spx >= 0 sign"], ["macd_divergence_spx < 0 sign"], "S59"),
+    _seat("breadth", Family.TECHNICAL, ["ad_divergence is no"], ["ad_divergence is yes"], "S62"),
+    _seat("earnings-multiple", Family.FUNDAMENTAL, ["pe_rank <= 80%"], ["pe_rank > 95%"], "S82"),
+    _seat("cash-flow-multiple", Family.FUNDAMENTAL, ["pcf_compressed is no"], ["pcf_compressed is yes"], "S65"),
+    _seat("fund-flows", Family.FUNDAMENTAL, ["flow_imbalance < 1 sd"], ["flow_imbalance >= 2 sd"], "S81"),
+    _seat("inflation", Family.FUNDAMENTAL, ["inflation_rising is no"], ["cpi_surprise >= 2 sd"], "S73"),
+    _seat("growth", Family.FUNDAMENTAL, ["gdp_uncertainty < 80%"], ["gdp_surprise <= -2 sd"], "S74"),
+    _seat("dollar", Family.FUNDAMENTAL, ["reer_level < 2 sd"], ["reer_level >= 3 sd"], "S69"),
+    _seat("tvl", Family.ONCHAIN, ["tvl_change > -4%"], ["tvl_change <= -8%"], "S66"),
+    _seat("funding", Family.ONCHAIN, ["funding_z < 2 sd"], ["funding_z >= 3 sd", "funding_annual >= 50%"], "S71"),
+    _seat("lending", Family.ONCHAIN, ["utilisation < 85%"], ["utilisation >= 95%"], "S79"),
+    _seat("peg", Family.ONCHAIN, ["peg > -50 bp"], ["peg <= -200 bp"], "S84"),
+    _seat("gas", Family.ONCHAIN, ["gas_z < 2 sd"], ["gas_z >= 5 sd"], "S79"),
+    _seat("vix-zone", Family.VOLATILITY, ["vix >= 12 points", "vix < 25 points"], ["vix >= 25 points"], "S77"),
+    _seat("vix-curve", Family.VOLATILITY, ["backwardation is no"], ["backwardation is yes"], "S64"),
+    _seat("weekly-vix", Family.VOLATILITY, ["macd_vix_weekly < 0 points"], ["macd_vix_weekly >= 1 points"], "S60"),
+    _seat("quick-ratio", Family.LIQUIDITY, ["quick_ratio >= 1.5 x"], ["quick_ratio < 1 x"], "S47"),
+    _seat("pool", Family.LIQUIDITY, ["pool_quick_ratio >= 1.5 x"], ["pool_quick_ratio < 1 x"], "S47"),
+)
+"""The default seats (D29)."""
