@@ -150,6 +150,72 @@ class OptionListing:
 
 
 @dataclass(frozen=True, slots=True)
+class PerpetualMark:
+    """
+    A perpetual as its venue marks it: `price` in USD per unit, `funding` a decimal per year, > 0 when longs pay.
+
+    `half_spread` is half of ask less bid, in the units of `price`.
+    """
+
+    venue: str
+    underlying: str
+    price: float
+    funding: float
+    half_spread: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class PowerMark:
+    """
+    A power perpetual: what funding has left of its unit, and the volatility its funding implies (decimal).
+
+    `half_spread` is half of ask less bid, USD per unit.
+    """
+
+    venue: str
+    underlying: str
+    normalisation: float
+    vol: float
+    half_spread: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class PoolState:
+    """
+    A concentrated-liquidity pool: `price` is units of `currency` per unit of `asset`, `fee` in millionths.
+
+    `daily_volume` and `tick_value`, the value in the active tick spacing, are in units of `currency`.
+    """
+
+    pool: str
+    asset: str
+    currency: str
+    price: float
+    fee: int
+    tick_spacing: int
+    daily_volume: float
+    tick_value: float
+
+
+@dataclass(frozen=True, slots=True)
+class FundMark:
+    """
+    A fund's share: `price` and `half_spread` in USD, and what moves it.
+
+    `leverage` is of the daily return of the thirty-day VIX futures index (0 where it holds none), `beta`
+    the change of ln price per change of ln SPX (0 for a fund on volatility); `accrual` is bill less fee,
+    decimal per year.
+    """
+
+    symbol: str
+    price: float
+    leverage: float = 0.0
+    beta: float = 0.0
+    accrual: float = 0.0
+    half_spread: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class OnchainState:
     """What one chain said at one block. `prices` are in USD per token."""
 
@@ -161,6 +227,9 @@ class OnchainState:
     lending: tuple[LendingMarket, ...]
     options: tuple[OptionListing, ...]
     gas_price_wei: int
+    perpetuals: tuple[PerpetualMark, ...] = ()
+    powers: tuple[PowerMark, ...] = ()
+    pools: tuple[PoolState, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -181,6 +250,7 @@ class MarketSnapshot:
     crypto_beta: float
     vix_options: OptionChain | None = None
     vix_futures: tuple[tuple[datetime, float], ...] = ()
+    funds: tuple[FundMark, ...] = ()
     modelled: tuple[str, ...] = ()
     assumptions: Mapping[str, str] = field(default_factory=dict)
 

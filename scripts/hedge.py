@@ -8,11 +8,15 @@ import typer
 from typer.exceptions import TyperException
 
 from engine.errors import EngineError
-from scripts import chain, ledger, market, rebalance, workspace_verbs
+from scripts import chain, ledger, market, policy, rebalance, workspace_verbs
 from scripts.demo import demo
 from scripts.exits import INTERRUPTED, UNEXPECTED, USAGE, exit_code
+from scripts.margin import margin
+from scripts.price import price
 from scripts.report import report
+from scripts.signals import signals
 from scripts.simulate import simulate
+from scripts.stress import stress
 
 app = typer.Typer(
     name="hedge",
@@ -25,6 +29,11 @@ app = typer.Typer(
 app.command("demo")(demo)
 app.command("init")(workspace_verbs.init)
 app.add_typer(market.app, name="market")
+app.command("price")(price)
+app.command("margin")(margin)
+app.command("stress")(stress)
+app.command("signals")(signals)
+app.add_typer(policy.app, name="policy")
 app.add_typer(chain.app, name="chain")
 app.add_typer(rebalance.plan_app, name="plan")
 app.command("approve")(rebalance.approve)

@@ -7,6 +7,8 @@ import typer
 app = typer.Typer(help="The journal: what is in it and whether it is whole.", no_args_is_help=True)
 _WORKSPACE = typer.Option(Path(), "-C", help="Workspace folder.")
 _JSON = typer.Option(False, "--json", help="One JSON document.")
+_FORMAT = typer.Option(..., "--format", help="beancount, csv or parquet.")
+_OUT = typer.Option(..., "--out", help="The file to write; one that is there is replaced once the new one is whole.")
 
 
 @app.command("verify")
@@ -18,7 +20,7 @@ def verify(workspace: Path = _WORKSPACE, as_json: bool = _JSON) -> None:
 
     journal = open_journal(load(workspace).root / LEDGER)
     journal.require_intact()
-    count, (serial, head) = len(journal.entries()), journal.tip()
+    count, (serial, head) = journal.count(), journal.tip()
     if as_json:
         emit_json(
             {"schema": "hedge.ledger-verify/1", "status": "whole", "entries": count, "serial": serial, "head": head}
@@ -53,6 +55,39 @@ def show(workspace: Path = _WORKSPACE, as_json: bool = _JSON) -> None:
         say(f"{entry.at.isoformat()} {entry.status} {entry.memo}  [{entry.key}]")
         for leg in entry.legs:
             say(f"    {leg.account:<32} {leg.amount}")
+
+
+@app.command("export")
+def export(
+    format: str = _FORMAT,
+    out: Path = _OUT,
+    workspace: Path = _WORKSPACE,
+    as_json: bool = _JSON,
+) -> None:
+    """Write every entry to a file that beancount, pandas or a spreadsheet reads."""
+    from adapters.files.ledger_export import export as write
+    from adapters.files.ledger_export import require_format
+    from scripts.desk import open_journal
+    from scripts.output import emit_json, say
+    from scripts.workspace import LEDGER, load
+
+    require_format(format)
+    with open_journal(load(workspace).root / LEDGER) as journal:
+        journal.require_intact()
+        entries = journal.entries()
+    write(entries, format, out)
+    if as_json:
+        emit_json(
+            {
+                "schema": "hedge.ledger-export/1",
+                "status": "done",
+                "format": format,
+                "entries": len(entries),
+                "file": str(out),
+            }
+        )
+    else:
+        say(f"{len(entries)} entries written to {out} as {format}")
 
 
 @app.command("migrate")

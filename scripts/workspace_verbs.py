@@ -20,8 +20,8 @@ def init(
 
     from adapters.evm.chain import connect
     from adapters.evm.world import base_world
-    from adapters.files.config import load_policy
     from adapters.files.observation import demo_day, recorded_day
+    from adapters.files.policy_file import read_policy, written
     from engine.errors import InputError
     from scripts import chain as local_chain
     from scripts.desk import open_journal
@@ -36,7 +36,7 @@ def init(
         stand = date.fromisoformat(day)
     except ValueError:
         raise InputError(f"--day {day!r} refused", why="it is no date", todo="write it as 2018-04-24") from None
-    policy = load_policy(policy_file)
+    policy = read_policy(policy_file)
     market = recorded_day(chain_file) if chain_file else demo_day(stand)
     world = base_world()
     root.mkdir(parents=True, exist_ok=True)
@@ -61,7 +61,7 @@ def init(
     )
     (root / SETTINGS).write_text(_settings(chain.chain_id, standing.safe), encoding="utf-8")
     (root / "policy.toml").write_text(
-        policy_file.read_text(encoding="utf-8") if policy_file else _POLICY, encoding="utf-8"
+        policy_file.read_text(encoding="utf-8") if policy_file else written(policy), encoding="utf-8"
     )
     if as_json:
         emit_json(
@@ -97,20 +97,4 @@ chain_id = {chain_id}
 [vault]
 safe = "{safe}"
 threshold = 2
-"""
-
-
-_POLICY = """# Every number of the method; what is left out keeps its default. Shares in quotes: "15%".
-[book]
-risk_capital = "1000000"
-
-[limits]
-sleeve_cap = "20%"        # S39: never above 25%
-sleeve_target = "15%"     # S39
-drawdown_2sd = "6%"       # S40
-session_new_outer = "25%" # S41
-borrow_rate_max = "6%"    # S43
-
-[core]
-own_margin = "3%"         # S46: of risk capital
 """

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import pairwise
 
 from engine.errors import ConfigError, InputError
 
@@ -57,7 +58,7 @@ class Horizons:
                     todo="correct its ends",
                 )
         ordered = sorted(self.bands, key=lambda band: band.shortest)
-        for before, after in zip(ordered, ordered[1:], strict=False):
+        for before, after in pairwise(ordered):
             if before.longest is None or before.longest >= after.shortest:
                 raise ConfigError(
                     f"layers.{after.name}.dte = [{after.shortest}, {after.longest}]",

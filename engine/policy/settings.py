@@ -1,9 +1,13 @@
 """The numbers of the method, as an operator writes them, with the range each may take."""
 
 from decimal import Decimal, InvalidOperation
-from typing import Annotated, Any
+from itertools import pairwise
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from engine.policy.rulebook import MEMBERS, RULES, MemberText, RuleText
+from engine.signals.panel import Family
 
 
 def share(written: Any) -> Decimal:
@@ -48,73 +52,131 @@ class _Section(BaseModel):
 class BookSettings(_Section):
     """Whose money it is."""
 
-    base: str = Field(default="USD", pattern="^USD$")
-    risk_capital: Dollars = Decimal(1_000_000)
+    base: str = Field(default="USD", pattern="^USD$", description="the numeraire of every report")
+    risk_capital: Dollars = Field(default=Decimal(1_000_000), description="USD committed to both engines (D11)")
 
 
 class Limits(_Section):
     """Hard limits. A plan that breaks one is refused, never trimmed silently."""
 
-    sleeve_cap: Annotated[Share, Field(gt=0, le=Decimal("0.25"))] = Field(default=share("20%"))  # S39, X05
-    sleeve_target: Annotated[Share, Field(ge=0, le=Decimal("0.25"))] = Field(default=share("15%"))  # S39
-    drawdown_2sd: Annotated[Share, Field(gt=0, le=Decimal("0.5"))] = Field(default=share("6%"))  # S40, D11
-    session_new_outer: Annotated[Share, Field(gt=0, le=1)] = Field(default=share("25%"))  # S41, D12
-    quick_ratio_min: Annotated[float, Field(ge=1)] = 1.0  # D13
-    health_factor_min: Annotated[float, Field(ge=1.25)] = 1.5  # D17
-    borrow_rate_max: Annotated[Share, Field(gt=0, le=Decimal("0.5"))] = Field(default=share("6%"))  # S43
+    sleeve_cap: Annotated[Share, Field(gt=0, le=Decimal("0.25"))] = Field(
+        default=share("20%"), description="S39, X05: sleeve equity of NAV; never above 25%"
+    )
+    sleeve_target: Annotated[Share, Field(ge=0, le=Decimal("0.25"))] = Field(
+        default=share("15%"), description="S39, X05: soft cap and target"
+    )
+    drawdown_2sd: Annotated[Share, Field(gt=0, le=Decimal("0.5"))] = Field(
+        default=share("6%"), description="S40, D11: of committed capital"
+    )
+    session_new_outer: Annotated[Share, Field(gt=0, le=1)] = Field(
+        default=share("25%"), description="S41, D12: of defined-risk capital, in high volatility"
+    )
+    quick_ratio_min: Annotated[float, Field(ge=1)] = Field(default=1.0, description="S47, D13")
+    health_factor_min: Annotated[float, Field(ge=1.25)] = Field(default=1.5, description="D16, D17: after stress")
+    borrow_rate_max: Annotated[Share, Field(gt=0, le=Decimal("0.5"))] = Field(
+        default=share("6%"), description="S43: no new draw above it"
+    )
 
 
 class CoreSettings(_Section):
-    """The core condor (S01-S05)."""
+    """The core condor."""
 
-    dte_min: Annotated[int, Field(ge=1)] = 30
-    dte_max: Annotated[int, Field(le=400)] = 60
-    dte_target: int = 45
-    short_sd_min: Annotated[float, Field(gt=0)] = 1.5  # S03
-    short_sd_max: Annotated[float, Field(gt=0)] = 2.0  # S03
-    width_min: Annotated[float, Field(gt=0)] = 25.0  # points
-    width_max: Annotated[float, Field(gt=0)] = 100.0  # points
-    own_margin: Annotated[Share, Field(gt=0, le=1)] = Field(default=share("3%"))  # S46: of risk capital
-    defined_risk: Annotated[Share, Field(gt=0, le=1)] = Field(default=share("30%"))  # D12: of risk capital
-    risk_aversion: Annotated[float, Field(ge=0, le=1)] = 0.02  # D33: USD charged per USD of expected shortfall
-    expectation_vrp_shrink: Annotated[float, Field(ge=0, le=1)] = 0.5  # D33
+    dte_min: Annotated[int, Field(ge=1)] = Field(default=30, description="S02, X01: calendar days")
+    dte_max: Annotated[int, Field(le=400)] = Field(default=60, description="S04, X01: calendar days")
+    dte_target: int = Field(default=45, description="S05, X01: the one tenor in three seeds")
+    short_sd_min: Annotated[float, Field(gt=0)] = Field(default=1.5, description="S03: standard deviations")
+    short_sd_max: Annotated[float, Field(gt=0)] = Field(default=2.0, description="S03: standard deviations")
+    width_min: Annotated[float, Field(gt=0)] = Field(default=25.0, description="points; this policy's own choice")
+    width_max: Annotated[float, Field(gt=0)] = Field(default=100.0, description="points; this policy's own choice")
+    own_margin: Annotated[Share, Field(gt=0, le=1)] = Field(
+        default=share("3%"), description="S46: own-funded margin, of risk capital; this policy's own choice"
+    )
+    defined_risk: Annotated[Share, Field(gt=0, le=1)] = Field(
+        default=share("30%"), description="D12: of risk capital; this policy's own choice"
+    )
+    risk_aversion: Annotated[float, Field(ge=0, le=1)] = Field(
+        default=0.004,
+        description="D33: USD charged per USD of expected shortfall; beta 0.6 x equity premium 5% over 45 days",
+    )
+    expectation_vrp_shrink: Annotated[float, Field(ge=0, le=1)] = Field(
+        default=0.5, description="D33: share of the recorded variance premium expected"
+    )
 
 
 class HedgeSettings(_Section):
-    """The tail hedge (D10)."""
+    """The hedge layers."""
 
-    ratio: Annotated[float, Field(ge=0.7, le=1.3)] = 1.0  # S53
-    carry_budget: Annotated[Share, Field(ge=0, le=1)] = Field(default=share("2%"))  # S57: a year, of risk capital
-    put_moneyness_min: Annotated[float, Field(gt=0.3, lt=1)] = 0.75
-    put_moneyness_max: Annotated[float, Field(gt=0.3, lt=1)] = 0.97
+    ratio: Annotated[float, Field(ge=0.7, le=1.3)] = Field(default=1.0, description="S53, D10: at a score of zero")
+    carry_budget: Annotated[Share, Field(ge=0, le=1)] = Field(
+        default=share("2%"), description="S57: a year, of committed capital"
+    )
+    put_moneyness_min: Annotated[float, Field(gt=0.3, lt=1)] = Field(
+        default=0.75, description="strike over forward; this policy's own choice"
+    )
+    put_moneyness_max: Annotated[float, Field(gt=0.3, lt=1)] = Field(
+        default=0.97, description="strike over forward; this policy's own choice"
+    )
 
 
 class LoopSettings(_Section):
-    """Borrowing against the sleeve to fund more condors (S43-S46, D16)."""
+    """Borrowing against the sleeve to fund more condors."""
 
-    asset: str = "DAI"
-    horizon_days: Annotated[int, Field(ge=7, le=365)] = 45
-    ramp_fee: Annotated[Share, Field(ge=0, le=Decimal("0.05"))] = Field(default=share("0.10%"))
-    ramp_days: Annotated[int, Field(ge=1, le=7)] = 2
-    protocol_loss: Annotated[Share, Field(ge=0, le=1)] = Field(default=share("0.50%"))  # a year, of collateral
-    liquidation_probability: Annotated[Share, Field(ge=0, le=1)] = Field(default=share("0.10%"))  # over the horizon
-    liquidation_penalty: Annotated[Share, Field(ge=0, le=1)] = Field(default=share("5%"))
-    gas_usd: Dollars = Decimal(60)  # to open and close
+    asset: str = Field(default="DAI", description="S43: the token that is borrowed")
+    horizon_days: Annotated[int, Field(ge=7, le=365)] = Field(default=45, description="D16: one core tenor")
+    ramp_fee: Annotated[Share, Field(ge=0, le=Decimal("0.05"))] = Field(
+        default=share("0.10%"), description="D14: each way, of the amount"
+    )
+    ramp_days: Annotated[int, Field(ge=1, le=7)] = Field(default=2, description="D13: days in transit")
+    protocol_loss: Annotated[Share, Field(ge=0, le=1)] = Field(
+        default=share("0.50%"), description="S55, D14: a year, of collateral"
+    )
+    liquidation_probability: Annotated[Share, Field(ge=0, le=1)] = Field(
+        default=share("0.10%"), description="D14: over the horizon"
+    )
+    liquidation_penalty: Annotated[Share, Field(ge=0, le=1)] = Field(
+        default=share("5%"), description="D14: of what is liquidated"
+    )
+    gas_usd: Dollars = Field(default=Decimal(60), description="D14: USD to open and close")
 
 
 class CostSettings(_Section):
     """What execution may cost."""
 
-    slippage: Annotated[Share, Field(ge=0, le=Decimal("0.1"))] = Field(default=share("1%"))  # of an on-chain trade
-    plan_ttl_hours: Annotated[int, Field(ge=1, le=72)] = 4
+    slippage: Annotated[Share, Field(ge=0, le=Decimal("0.1"))] = Field(
+        default=share("1%"), description="S50, D35: of an on-chain trade"
+    )
+    plan_ttl_hours: Annotated[int, Field(ge=1, le=72)] = Field(default=4, description="hours a plan may be signed")
 
 
 class CapitalSettings(_Section):
-    """What equity costs (D14)."""
+    """What equity costs."""
 
-    beta_levered: Annotated[float, Field(ge=0, le=5)] = 0.6
-    equity_premium: Annotated[Share, Field(ge=0, le=1)] = Field(default=share("5%"))
-    tax: Annotated[Share, Field(ge=0, lt=1)] = Field(default=share("0%"))
+    beta_levered: Annotated[float, Field(ge=0, le=5)] = Field(default=0.6, description="D14: CAPM beta of the equity")
+    equity_premium: Annotated[Share, Field(ge=0, le=1)] = Field(default=share("5%"), description="D14: a year")
+    tax: Annotated[Share, Field(ge=0, lt=1)] = Field(default=share("0%"), description="D14: one rate for all sources")
+
+
+class RegimeSettings(_Section):
+    """Where one regime ends and the next begins."""
+
+    vix_calm: Annotated[float, Field(gt=0)] = Field(default=16.0, description="X07: VIX points; full from here")
+    vix_strained: Annotated[float, Field(gt=0)] = Field(default=20.0, description="X07: VIX points; full to here")
+    vix_high: Annotated[float, Field(gt=0)] = Field(default=25.0, description="S77, X07: VIX points; no leverage above")
+    vix_none: Annotated[float, Field(gt=0)] = Field(default=12.0, description="X07: VIX points; no leverage below")
+    vix_step: Annotated[float, Field(ge=0)] = Field(default=1.0, description="X07: VIX points that change the leverage")
+    freeze_before: Annotated[int, Field(ge=0, le=5)] = Field(default=1, description="X08: sessions before a meeting")
+    freeze_after: Annotated[int, Field(ge=0, le=5)] = Field(default=1, description="X08: sessions after a meeting")
+    minutes_days: Annotated[int, Field(ge=1, le=60)] = Field(default=21, description="D23: days to the minutes")
+
+
+class ConsensusSettings(_Section):
+    """Who must agree before risk is added."""
+
+    needed: Annotated[int, Field(ge=1, le=5)] = Field(default=2, description="S87, D29: families for more risk")
+    families: Annotated[tuple[Family, ...], Field(min_length=1)] = Field(
+        default=(Family.TECHNICAL, Family.FUNDAMENTAL, Family.ONCHAIN),
+        description="S87, D29: add volatility and liquidity for 3-of-5",
+    )
 
 
 class Policy(_Section):
@@ -127,3 +189,27 @@ class Policy(_Section):
     loop: LoopSettings = LoopSettings()
     costs: CostSettings = CostSettings()
     capital: CapitalSettings = CapitalSettings()
+    regime: RegimeSettings = RegimeSettings()
+    consensus: ConsensusSettings = ConsensusSettings()
+    rules: tuple[RuleText, ...] = RULES
+    members: tuple[MemberText, ...] = MEMBERS
+
+    @model_validator(mode="after")
+    def _levels_rise(self) -> Self:
+        zones, limits, core, hedge = self.regime, self.limits, self.core, self.hedge
+        rising: tuple[tuple[str, tuple[float | Decimal, ...]], ...] = (
+            ("limits: sleeve_target <= sleeve_cap (S39, X05)", (limits.sleeve_target, limits.sleeve_cap)),
+            ("core: dte_min <= dte_target <= dte_max (X01)", (core.dte_min, core.dte_target, core.dte_max)),
+            ("core: short_sd_min <= short_sd_max (S03)", (core.short_sd_min, core.short_sd_max)),
+            ("core: width_min <= width_max", (core.width_min, core.width_max)),
+            ("hedge: put_moneyness_min <= put_moneyness_max", (hedge.put_moneyness_min, hedge.put_moneyness_max)),
+            ("consensus: needed <= families (D29)", (self.consensus.needed, len(self.consensus.families))),
+            (
+                "regime: vix_none <= vix_calm <= vix_strained <= vix_high (X07)",
+                (zones.vix_none, zones.vix_calm, zones.vix_strained, zones.vix_high),
+            ),
+        )
+        for what, numbers in rising:
+            if any(float(low) > float(high) for low, high in pairwise(numbers)):
+                raise ValueError(f"{what} must hold, got {', '.join(str(number) for number in numbers)}")
+        return self

@@ -6,11 +6,14 @@ from datetime import datetime
 
 import numpy as np
 
-from engine.instruments import Cash, LendingDebt, LendingSupply, VanillaOption
-from engine.money import USD
+from engine.errors import InputError
+from engine.instruments import LendingDebt, LendingSupply, VanillaOption
+from engine.market import Floats
 from engine.orders import Breach
 from engine.positions import Book, Sleeve
-from engine.risk.drawdown import book_drawdown
+from engine.risk.beta import BETA_MAX, portfolio_beta
+from engine.risk.drawdown import adverse_to_debt, book_drawdown, down_cells
+from engine.risk.liquidity import Funding, book_ratio, threshold_of
 from engine.risk.margin import same_expiry_margin
 from engine.risk.scenarios import Scenarios
 from engine.risk.valuation import PricingView, book_values, unit_values
@@ -22,6 +25,7 @@ class LimitSet:
     The levels, as decimals or ratios, and the denominators they are shares of, in USD.
 
     `capital` is committed capital at session open (D11): fixed before the trade, no borrowed money in it.
+    `quick_ratio_warn` is no limit: below it the reading says so.
     """
 
     capital: float
@@ -32,11 +36,17 @@ class LimitSet:
     quick_ratio_min: float
     health_factor_min: float
     own_margin: float
+    beta_max: float = BETA_MAX
+    quick_ratio_warn: float = 1.5
 
 
 @dataclass(frozen=True, slots=True)
 class LimitReading:
-    """One limit: `level` and `reading` in its own unit; `most` says whether the level is a maximum."""
+    """
+    One limit: `level` and `reading` in its own unit; `most` says whether the level is a maximum.
+
+    A limit that is not `binding` now is read all the same and breaks nothing.
+    """
 
     limit: str
     source: str
@@ -44,6 +54,7 @@ class LimitReading:
     reading: float
     most: bool
     detail: str
+    binding: bool = True
 
     @property
     def holds(self) -> bool:
@@ -56,8 +67,8 @@ class LimitReading:
         return self.level - self.reading if self.most else self.reading - self.level
 
     def breach(self) -> Breach | None:
-        """The breach, None when the limit holds."""
-        if self.holds:
+        """The breach, None when the limit holds or does not bind."""
+        if self.holds or not self.binding:
             return None
         return Breach(self.limit, self.level, self.reading, self.source, self.detail)
 
@@ -71,6 +82,9 @@ def limit_readings(
     thresholds: Mapping[str, float],
     session_new_outer: float = 0.0,
     high_vol: bool = False,
+    crypto_beta: float = 0.0,
+    gdp_uncertain: bool = False,
+    funding: Funding | None = None,
 ) -> tuple[LimitReading, ...]:
     """
     Every hard limit of the book as it stands.
@@ -78,28 +92,16 @@ def limit_readings(
     Parameters
     ----------
     thresholds : liquidation threshold by lending market name
-    session_new_outer : premium of outer layers opened or working in this session, USD (D12)
+    session_new_outer : maximum loss of outer layers opened or working in this session, USD (D12)
+    high_vol : whether the session cap binds; gdp_uncertain : whether the beta limit does (S42)
+    crypto_beta : change of ln ether per change of ln SPX
+    funding : what bounds and burdens liquidity; without it only what the book itself says
     """
-    now = Scenarios.now()
-    nav = float(book_values(book, view, now)[0])
-    sleeve = float(sum(book_values(book.of(part), view, now)[0] for part in (Sleeve.DEFI, Sleeve.TRANSIT)))
-    worst = book_drawdown(book, view, scenarios, limits.capital)
-    margin = same_expiry_margin(book)
-    cash = book.held(Cash(USD), sleeve=Sleeve.CONDOR).to_float()
-    stress = scenarios.names.index(worst.cell)
-    condor = book.of(Sleeve.CONDOR)
-    call = max(float(book_values(condor, view, now)[0] - book_values(condor, view, scenarios)[stress]), 0.0)
+    nav = float(book_values(book, view, Scenarios.now())[0])
     readings = [
-        LimitReading("sleeve_cap", "S39", limits.sleeve_cap, sleeve / nav, True, f"sleeve {sleeve:,.0f} USD of NAV"),
-        LimitReading("drawdown_2sd", "S40, D11", limits.drawdown_2sd, worst.share, True, worst.cell),
-        LimitReading(
-            "quick_ratio",
-            "S47, D13",
-            limits.quick_ratio_min,
-            (cash - margin) / (1.3 * call) if call > 0 else float("inf"),
-            False,
-            f"free cash {cash - margin:,.0f} USD against a stressed call of {1.3 * call:,.0f} USD",
-        ),
+        _sleeve(book, view, nav, limits),
+        _drawdown(book, view, scenarios, limits),
+        _liquidity(book, view, scenarios, limits, funding or Funding(thresholds=thresholds)),
         LimitReading(
             "session_new_outer",
             "S41, D12",
@@ -107,38 +109,48 @@ def limit_readings(
             session_new_outer / limits.defined_risk,
             True,
             "binding in a high-volatility regime" if high_vol else "not binding outside a high-volatility regime",
+            high_vol,
         ),
+        _beta(book, view, limits, crypto_beta, gdp_uncertain),
     ]
-    for market, health in health_factors(book, view, scenarios, thresholds).items():
-        readings.append(
-            LimitReading(
-                "health_factor",
-                "D16, D17",
-                limits.health_factor_min,
-                health,
-                False,
-                f"{market} after 2-SD joint stress",
-            )
+    readings += [
+        LimitReading(
+            "health_factor", "D16, D17", limits.health_factor_min, health, False, f"{market} after 2-SD joint stress"
         )
-    if not high_vol:
-        readings = [r for r in readings if r.limit != "session_new_outer" or r.holds]
+        for market, health in health_factors(book, view, scenarios, thresholds).items()
+    ]
     return tuple(readings)
 
 
 def health_factors(
     book: Book, view: PricingView, scenarios: Scenarios, thresholds: Mapping[str, float]
 ) -> dict[str, float]:
-    """Worst health factor over the scenarios for each lending market with debt (D17)."""
-    secured: dict[str, np.ndarray] = {}
-    owed: dict[str, np.ndarray] = {}
+    """
+    Worst health factor over the scenarios for each lending market with debt (D17).
+
+    A stablecoin below par lessens collateral and no debt (D21). Raises `MissingQuote` for a market without a
+    threshold.
+    """
+    worst = health_by_scenario(book, view, scenarios, thresholds)
+    return {market: float(np.min(health)) for market, health in worst.items()}
+
+
+def health_by_scenario(
+    book: Book, view: PricingView, scenarios: Scenarios, thresholds: Mapping[str, float]
+) -> dict[str, Floats]:
+    """Health factor of each lending market with debt, one element per scenario."""
+    secured: dict[str, Floats] = {}
+    owed: dict[str, Floats] = {}
     for position in book:
         instrument = position.instrument
         if isinstance(instrument, LendingSupply | LendingDebt):
-            side = secured if isinstance(instrument, LendingSupply) else owed
-            worth = abs(float(position.quantity)) * unit_values(instrument, view, scenarios)
+            supplied = isinstance(instrument, LendingSupply)
+            shocks = scenarios if supplied else adverse_to_debt(scenarios)
+            worth = abs(float(position.quantity)) * unit_values(instrument, view, shocks)
+            side = secured if supplied else owed
             side[instrument.market] = side.get(instrument.market, 0.0) + worth
     return {
-        market: float(np.min(secured.get(market, 0.0) * thresholds[market] / debt))
+        market: np.asarray(secured.get(market, 0.0) * threshold_of(market, thresholds) / debt)
         for market, debt in owed.items()
         if np.any(debt > 0)
     }
@@ -147,3 +159,36 @@ def health_factors(
 def first_expiry(book: Book, default: datetime) -> datetime:
     """The next settlement instant of an option in the book."""
     return min((p.instrument.expiry for p in book if isinstance(p.instrument, VanillaOption)), default=default)
+
+
+def _sleeve(book: Book, view: PricingView, nav: float, limits: LimitSet) -> LimitReading:
+    parts = (Sleeve.DEFI, Sleeve.TRANSIT)
+    sleeve = float(sum(book_values(book.of(part), view, Scenarios.now())[0] for part in parts))
+    share = sleeve / nav if nav > 0 else float("inf")
+    return LimitReading("sleeve_cap", "S39", limits.sleeve_cap, share, True, f"sleeve {sleeve:,.0f} USD of NAV")
+
+
+def _drawdown(book: Book, view: PricingView, scenarios: Scenarios, limits: LimitSet) -> LimitReading:
+    worst = book_drawdown(book, view, scenarios, limits.capital)
+    margin = same_expiry_margin(book)
+    on_margin = f"; {worst.share * limits.capital / margin:.0%} of margin" if 0 < margin < float("inf") else ""
+    return LimitReading("drawdown_2sd", "S40, D11", limits.drawdown_2sd, worst.share, True, worst.cell + on_margin)
+
+
+def _liquidity(book: Book, view: PricingView, scenarios: Scenarios, limits: LimitSet, funding: Funding) -> LimitReading:
+    cells = down_cells(scenarios)
+    ratio = book_ratio(book, view, cells, funding, days=float(cells.days.max())).worst
+    warned = "" if ratio.ratio >= limits.quick_ratio_warn else f", below the warning at {limits.quick_ratio_warn:g}"
+    detail = f"{ratio.of}: {ratio.liquid:,.0f} USD liquid against {ratio.due:,.0f} USD due{warned}"
+    return LimitReading("quick_ratio", "S47, D13", limits.quick_ratio_min, ratio.ratio, False, detail)
+
+
+def _beta(book: Book, view: PricingView, limits: LimitSet, crypto_beta: float, binds: bool) -> LimitReading:
+    try:
+        beta = portfolio_beta(book, view, crypto_beta=crypto_beta)
+    except InputError as refused:
+        return LimitReading("beta", "S42, D20", limits.beta_max, float("inf"), True, refused.why, binds)
+    detail = f"{beta.at_spot:+.2f} at spot, {beta.after_fall:+.2f} after -5 %"
+    if not binds:
+        detail += ", not binding while GDP is certain"
+    return LimitReading("beta", "S42, D20", limits.beta_max, beta.reading, True, detail, binds)

@@ -6,6 +6,7 @@ from datetime import datetime
 
 import numpy as np
 
+from engine.errors import MissingQuote
 from engine.market import Floats
 
 
@@ -37,6 +38,34 @@ class Smile:
 
 Smiles = Mapping[tuple[str, datetime], Smile]
 """Smiles by contract root and expiry instant."""
+
+
+def smile_between(smiles: Smiles, root: str, expiry: datetime, years: float) -> Smile:
+    """
+    The smile of an expiry that a root does not list, between the two it lists around it.
+
+    Log forward and discount run straight in time; at each moneyness of either neighbour, so does total
+    variance, which keeps the surface free of calendar arbitrage if its neighbours are.
+
+    Raises `MissingQuote` beyond the first or last listed expiry.
+    """
+    listed = sorted((s for (name, _), s in smiles.items() if name == root), key=lambda s: s.years)
+    after = next((at for at, smile in enumerate(listed) if smile.years >= years), None)
+    if not after:
+        raise MissingQuote(
+            f"no smile for {root} {expiry:%Y-%m-%d}",
+            why="it lies outside the expiries with usable quotes",
+            todo="use a chain that lists an expiry on either side",
+        )
+    near, far = listed[after - 1], listed[after]
+    share = (years - near.years) / (far.years - near.years)
+
+    moneyness = np.union1d(near.moneyness, far.moneyness)
+    weights = np.array([1.0 - share, share])
+    total = np.stack([smile.vol(moneyness) ** 2 * smile.years for smile in (near, far)])
+    forward = float(np.exp(weights @ np.log([near.forward, far.forward])))
+    rate = float(weights @ [near.rate * near.years, far.rate * far.years]) / years
+    return Smile(expiry, years, forward, rate, moneyness, np.sqrt(weights @ total / years))
 
 
 def atm_vol_at(smiles: Smiles, years: float) -> float:

@@ -1,69 +1,75 @@
 """What a book is worth in each scenario: the only place where terms, market and pricing meet."""
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
 
 import numpy as np
 
 from engine.errors import MissingQuote
 from engine.instruments import (
     Cash,
+    FundShare,
     Future,
     Instrument,
     LendingDebt,
     LendingSupply,
+    LiquidityRange,
+    Perpetual,
+    PowerPerpetual,
     VanillaOption,
 )
 from engine.market import Floats
-from engine.positions import Book
-from engine.pricing.black import forward_value
+from engine.positions import Book, Position
+from engine.pricing.amm import range_value
+from engine.pricing.etp import reset_value
+from engine.pricing.perpetual import funding_paid
+from engine.pricing.power import normalisation_after, power_mark
+from engine.pricing.vix_futures import INDEX_YEARS, MONTHLY_BETA
+from engine.risk.grounds import ground_key, ground_of
+from engine.risk.marks import fund_mark, perpetual_mark, pool_price, pool_unit, power_mark_of
+from engine.risk.moves import VOL_INDICES, YEAR_DAYS, interest, token_usd, vix_future, vix_move
+from engine.risk.pricing_view import STABLES, PricingView
 from engine.risk.scenarios import Scenarios
-from engine.risk.smile import Smile, Smiles
+from engine.risk.smile import Smiles, atm_vol_at
 
-VIX_BETA = (-2.87, -2.02, -1.62, -1.40, -1.24, -1.06)
-"""Change of ln VIX future per change of ln SPX by contract month M1..M6 (D06, settlements 2004-2017)."""
+VIX_BETA = MONTHLY_BETA
 
-STABLES = frozenset({"USDC", "DAI", "sUSD", "USDT"})
-_YEAR_DAYS = 365.0
-_MIN_TENOR = 7.0 / _YEAR_DAYS
+_SESSIONS_A_DAY = 252.0 / 365.0
 
-
-@dataclass(frozen=True, slots=True, eq=False)
-class PricingView:
-    """What valuation needs of a market: smiles, VIX futures and their smiles, token prices and vols."""
-
-    asof: datetime
-    spot: float
-    smiles: Smiles
-    token_usd: Mapping[str, float]
-    token_vol: Mapping[str, float]
-    vix_smiles: Smiles = field(default_factory=dict)
-    vix_futures: Mapping[datetime, float] = field(default_factory=dict)
+__all__ = ["STABLES", "VIX_BETA", "PricingView", "book_values", "by_rising_spot", "unit_gains", "unit_values"]
 
 
 def unit_values(instrument: Instrument, view: PricingView, scenarios: Scenarios) -> Floats:
     """
-    USD value of one unit (one contract, one token) in each scenario.
+    USD value of one unit (one contract, one token) in each scenario, at mid.
 
-    SPX options are repriced by Black-76 on the shocked forward with the smile moved sticky-delta and
-    shifted by `vol * sqrt(30 d / T)` (D11); VIX options and futures on the future of their own expiry
-    with the monthly betas of D06; protocol options at the token's volatility. Raises `MissingQuote`
-    when the market has no curve for an instrument.
+    Options stand on the grounds of `engine.risk.grounds`; loans and deposits gather interest; ranges are
+    worth their tokens at the shocked pool price, uncollected fees apart; a fund on VIX futures resets
+    each session. A future or perpetual is worth nothing to hold: its notional is given here, and what it
+    gains by `unit_gains`. Raises `MissingQuote` when the market has no curve or mark for an instrument.
     """
     match instrument:
         case Cash():
-            return _token(instrument.currency.code, view, scenarios)
+            return token_usd(instrument.currency.code, view, scenarios)
         case LendingSupply() | LendingDebt():
-            return _token(instrument.asset.code, view, scenarios)
-        case VanillaOption(underlying="SPX"):
-            return _index_option(instrument, view, scenarios)
-        case VanillaOption(underlying="VIX"):
-            return _vix_option(instrument, view, scenarios)
+            grown = interest(instrument, view, scenarios)
+            return token_usd(instrument.asset.code, view, scenarios) * grown
         case VanillaOption():
-            return _token_option(instrument, view, scenarios)
+            weight = np.array([float(instrument.multiplier)])
+            strike, sign = np.array([float(instrument.strike)]), np.array([float(instrument.right.sign)])
+            return ground_of(instrument, view, scenarios).value(strike, sign, weight)
         case Future(underlying="VIX"):
-            return _vix_forward(instrument.expiry, view, scenarios) * float(instrument.multiplier)
+            level = vix_future(instrument.expiry, view, scenarios)
+            return np.asarray(level.points) * float(instrument.multiplier)
+        case Perpetual():
+            return _perpetual_notional(instrument, view, scenarios)
+        case PowerPerpetual():
+            return _power(instrument, view, scenarios)
+        case LiquidityRange():
+            return _range(instrument, view, scenarios)
+        case FundShare():
+            return _share(instrument, view, scenarios)
     raise MissingQuote(
         f"no valuation for {instrument.id}",
         why="no model covers this instrument",
@@ -71,94 +77,122 @@ def unit_values(instrument: Instrument, view: PricingView, scenarios: Scenarios)
     )
 
 
-def book_values(book: Book, view: PricingView, scenarios: Scenarios) -> Floats:
-    """USD value of the whole book in each scenario: assets less debts."""
+def unit_gains(instrument: Future | Perpetual, view: PricingView, scenarios: Scenarios) -> Floats:
+    """
+    USD that one contract held from the snapshot on has gained in each scenario.
+
+    A perpetual's gain is paid in its margin currency, hence at that currency's scenario price, less the
+    funding of the days that pass.
+    """
+    notional = unit_values(instrument, view, scenarios)
+    base = unit_values(instrument, view, Scenarios.now())[0]
+    if isinstance(instrument, Future):
+        return np.asarray(notional - base)
+    mark = perpetual_mark(instrument, view)
+    paid = float(funding_paid(1.0, mark.funding, 1.0)) * scenarios.days / YEAR_DAYS * notional
+    margin = 1.0 if instrument.inverse else _relative(instrument.currency.code, view, scenarios)
+    return np.asarray((notional - base - paid) * margin)
+
+
+def book_values(book: Book | Iterable[Position], view: PricingView, scenarios: Scenarios) -> Floats:
+    """
+    USD value of the whole book in each scenario, at mid: assets less debts.
+
+    Options that share root and expiry share their forward, time, discount and smile, and scenarios are
+    worked through by rising spot, so a large book costs little more than its Black values.
+    """
+    ordered, restored = by_rising_spot(scenarios)
     total = np.zeros(len(scenarios))
+    groups: defaultdict[tuple[object, ...], _Legs] = defaultdict(_Legs)
     for position in book:
-        if isinstance(position.instrument, Future):
-            base = unit_values(position.instrument, view, Scenarios.now())[0]
-            total += float(position.quantity) * (unit_values(position.instrument, view, scenarios) - base)
+        instrument, quantity = position.instrument, float(position.quantity)
+        if isinstance(instrument, VanillaOption):
+            groups[ground_key(instrument)].add(instrument, quantity)
+        elif isinstance(instrument, Future | Perpetual):
+            total += quantity * unit_gains(instrument, view, ordered)
         else:
-            total += float(position.quantity) * unit_values(position.instrument, view, scenarios)
-    return total
+            total += quantity * unit_values(instrument, view, ordered)
+    for legs in groups.values():
+        total += legs.value(view, ordered)
+    return restored(total)
 
 
-def _token(code: str, view: PricingView, scenarios: Scenarios) -> Floats:
-    if code == "USD":
-        return np.ones(len(scenarios))
-    try:
-        price = view.token_usd[code]
-    except KeyError:
-        raise MissingQuote(
-            f"no price for {code}",
-            why="neither the market nor the chain gave one",
-            todo="add a price source for this token",
-        ) from None
-    if code in STABLES:
-        return price * scenarios.peg
-    return price * np.exp(scenarios.crypto)
+def by_rising_spot(scenarios: Scenarios) -> tuple[Scenarios, Callable[[Floats], Floats]]:
+    """The scenarios by rising spot, in which smiles are looked up fastest, and what puts results back in order."""
+    by_spot = np.argsort(scenarios.spot, kind="stable")
+    if np.all(by_spot[1:] > by_spot[:-1]):
+        return scenarios, lambda column: column
+
+    def restored(column: Floats) -> Floats:
+        found = np.empty_like(column)
+        found[by_spot] = column
+        return found
+
+    return scenarios.take(by_spot), restored
 
 
-def _index_option(option: VanillaOption, view: PricingView, scenarios: Scenarios) -> Floats:
-    smile = _smile(option, view.smiles)
-    years = np.maximum(smile.years - scenarios.days / _YEAR_DAYS, 0.0)
-    carry = np.log(smile.forward / view.spot) / smile.years
-    forward = view.spot * np.exp(scenarios.spot + carry * years)
-    strike = float(option.strike)
-    shift = scenarios.vol * np.sqrt((30.0 / _YEAR_DAYS) / np.maximum(years, _MIN_TENOR))
-    vol = np.maximum(smile.vol(np.log(strike / forward)) + shift, 0.01)
-    value = forward_value(forward, strike, years, vol, sign=option.right.sign)
-    return value * np.exp(-smile.rate * years) * float(option.multiplier)
+@dataclass(slots=True, eq=False)
+class _Legs:
+    """Options on one ground."""
+
+    options: list[VanillaOption] = field(default_factory=list)
+    quantities: list[float] = field(default_factory=list)
+
+    def add(self, option: VanillaOption, quantity: float) -> None:
+        self.options.append(option)
+        self.quantities.append(quantity)
+
+    def value(self, view: PricingView, scenarios: Scenarios) -> Floats:
+        strikes = np.array([float(o.strike) for o in self.options])
+        signs = np.array([float(o.right.sign) for o in self.options])
+        multipliers = np.array([float(o.multiplier) for o in self.options])
+        ground = ground_of(self.options[0], view, scenarios)
+        return ground.value(strikes, signs, np.array(self.quantities) * multipliers)
 
 
-def _vix_option(option: VanillaOption, view: PricingView, scenarios: Scenarios) -> Floats:
-    smile = _smile(option, view.vix_smiles)
-    years = np.maximum(smile.years - scenarios.days / _YEAR_DAYS, 0.0)
-    forward = smile.forward * np.exp(_vix_beta(smile.years) * scenarios.spot)
-    strike = float(option.strike)
-    vol = smile.vol(np.log(strike / forward))
-    value = forward_value(forward, strike, years, vol, sign=option.right.sign)
-    return value * np.exp(-smile.rate * years) * float(option.multiplier)
+def _perpetual_notional(instrument: Perpetual, view: PricingView, scenarios: Scenarios) -> Floats:
+    mark, contract = perpetual_mark(instrument, view), float(instrument.multiplier)
+    on_vol = instrument.underlying in VOL_INDICES
+    move = vix_move(INDEX_YEARS, scenarios) if on_vol else np.exp(scenarios.crypto)
+    return np.asarray(contract * move if instrument.inverse else contract * mark.price * move)
 
 
-def _vix_forward(expiry: datetime, view: PricingView, scenarios: Scenarios) -> Floats:
-    try:
-        level = view.vix_futures[expiry]
-    except KeyError:
-        raise MissingQuote(
-            f"no VIX future for {expiry.date()}",
-            why="the snapshot has no such settlement",
-            todo="give a VIX futures file",
-        ) from None
-    years = (expiry - view.asof).total_seconds() / (_YEAR_DAYS * 86_400)
-    return level * np.exp(_vix_beta(years) * scenarios.spot)
+def _power(instrument: PowerPerpetual, view: PricingView, scenarios: Scenarios) -> Floats:
+    mark = power_mark_of(instrument, view)
+    return power_mark(
+        token_usd(instrument.underlying, view, scenarios),
+        normalisation_after(mark.normalisation, mark.vol, scenarios.days / YEAR_DAYS),
+        mark.vol,
+        scale=float(instrument.scale),
+        period_days=float(instrument.period_days),
+    )
 
 
-def _vix_beta(years: float) -> float:
-    return float(np.interp(years * 12.0, np.arange(1, len(VIX_BETA) + 1) - 0.5, VIX_BETA))
+def _range(instrument: LiquidityRange, view: PricingView, scenarios: Scenarios) -> Floats:
+    quote = token_usd(instrument.currency.code, view, scenarios)
+    moved = _relative(instrument.asset.code, view, scenarios) / _relative(instrument.currency.code, view, scenarios)
+    price = pool_price(instrument, view) * moved
+    worth = range_value(price, float(instrument.lower), float(instrument.upper), pool_unit(instrument))
+    return np.asarray(worth * quote)
 
 
-def _token_option(option: VanillaOption, view: PricingView, scenarios: Scenarios) -> Floats:
-    years = (option.expiry - view.asof).total_seconds() / (_YEAR_DAYS * 86_400)
-    left = np.maximum(years - scenarios.days / _YEAR_DAYS, 0.0)
-    price = _token(option.underlying, view, scenarios)
-    vol = view.token_vol.get(option.underlying)
-    if vol is None:
-        raise MissingQuote(
-            f"no volatility for {option.underlying}",
-            why="the market gave none",
-            todo="add a volatility for this token",
-        )
-    value = forward_value(price, float(option.strike), left, vol, sign=option.right.sign)
-    return value * float(option.multiplier) * _token(option.currency.code, view, scenarios)
+def _share(instrument: FundShare, view: PricingView, scenarios: Scenarios) -> Floats:
+    mark = fund_mark(instrument, view)
+    years = scenarios.days / YEAR_DAYS
+    moved = np.exp(mark.beta * scenarios.spot)
+    if mark.leverage:
+        variance = _vix_vol(view.vix_smiles) ** 2 * years
+        sessions = scenarios.days * _SESSIONS_A_DAY
+        index = vix_move(INDEX_YEARS, scenarios)
+        moved = moved * reset_value(index, sessions, leverage=mark.leverage, variance=variance)
+    return np.asarray(mark.price * moved * np.exp(mark.accrual * years))
 
 
-def _smile(option: VanillaOption, smiles: Smiles) -> Smile:
-    try:
-        return smiles[option.root, option.expiry]
-    except KeyError:
-        raise MissingQuote(
-            f"no smile for {option.root} {option.expiry_date}",
-            why="the chain has no usable quotes of that root and expiry",
-            todo="use a chain that lists it",
-        ) from None
+def _vix_vol(smiles: Smiles) -> float:
+    """Volatility of the thirty-day VIX future, 0 where no option on it is quoted: a fund then has no drag."""
+    return atm_vol_at(smiles, INDEX_YEARS) if smiles else 0.0
+
+
+def _relative(code: str, view: PricingView, scenarios: Scenarios) -> Floats:
+    """A token's scenario price over its price now."""
+    return np.asarray(token_usd(code, view, scenarios) / token_usd(code, view, Scenarios.now())[0])

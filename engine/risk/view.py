@@ -1,17 +1,31 @@
-"""The pricing view of a snapshot: smiles from usable quotes, token prices from the chain."""
+"""The pricing view of a snapshot: smiles from usable quotes, marks and gas from the chain."""
 
 import math
 from datetime import datetime
 
 import numpy as np
 
-from engine.market import MarketSnapshot, OptionChain, RateCurve
+from engine.errors import MarketDataError
+from engine.market import FundMark, MarketSnapshot, OnchainState, OptionChain, PerpetualMark, PowerMark, RateCurve
 from engine.pricing.implied import VolStatus
+from engine.risk.moves import NATIVE
+from engine.risk.pricing_view import PricingView
 from engine.risk.smile import Smile, Smiles
-from engine.risk.valuation import PricingView
 from engine.signals.expiries import expiry_table
 
 _MIN_POINTS = 5
+_WEI = 1e18
+
+EXIT_GAS = {
+    "cash": 171_000,  # one swap
+    "supply": 279_000,
+    "debt": 229_000,
+    "option": 854_000,
+    "perpetual": 500_000,  # not measured: two to three swaps
+    "power": 171_000,  # one swap
+    "range": 350_000,  # not measured: burn, collect and one swap
+}
+"""Gas of one vault transaction that leaves a position, by the instrument's kind; measured on the local chain."""
 
 
 def smiles_of(chain: OptionChain, rates: RateCurve) -> Smiles:
@@ -31,16 +45,67 @@ def smiles_of(chain: OptionChain, rates: RateCurve) -> Smiles:
 
 
 def pricing_view(snapshot: MarketSnapshot) -> PricingView:
-    """Everything valuation needs, from one snapshot."""
-    vix_smiles: Smiles = {}
-    if snapshot.vix_options is not None:
-        vix_smiles = smiles_of(snapshot.vix_options, snapshot.rates)
+    """
+    Everything valuation needs, from one snapshot.
+
+    Raises `MarketDataError` for a mark or VIX future that is not a positive number (F76).
+    """
+    chain, vix_options = snapshot.chain, snapshot.vix_options
+    listed = (*snapshot.spx.slices, *(vix_options.slices if vix_options else ()))
+    _require_sound(snapshot)
     return PricingView(
         asof=snapshot.asof,
         spot=snapshot.spx.spot,
         smiles=smiles_of(snapshot.spx, snapshot.rates),
-        token_usd=dict(snapshot.chain.prices),
+        token_usd=dict(chain.prices),
         token_vol={"WETH": snapshot.crypto_vol, "ETH": snapshot.crypto_vol},
-        vix_smiles=vix_smiles,
+        vix_smiles=smiles_of(vix_options, snapshot.rates) if vix_options else {},
         vix_futures=dict(snapshot.vix_futures),
+        quotes={(part.root, part.expiry): part for part in listed},
+        listings={(option.venue, option.expiry, option.strike): option for option in chain.options},
+        perpetuals={(mark.venue, mark.underlying): mark for mark in chain.perpetuals},
+        powers={(mark.venue, mark.underlying): mark for mark in chain.powers},
+        pools={pool.pool: pool for pool in chain.pools},
+        funds={mark.symbol: mark for mark in snapshot.funds},
+        lending={(market.name, market.asset): market for market in chain.lending},
+        exit_gas_usd=_exit_gas(chain),
     )
+
+
+def _exit_gas(chain: OnchainState) -> dict[str, float]:
+    per_unit = chain.gas_price_wei / _WEI * chain.prices.get(NATIVE, chain.prices.get("WETH", 0.0))
+    return {kind: units * per_unit for kind, units in EXIT_GAS.items()}
+
+
+def _require_sound(snapshot: MarketSnapshot) -> None:
+    marks: tuple[PerpetualMark | PowerMark | FundMark, ...]
+    marks = (*snapshot.chain.perpetuals, *snapshot.chain.powers, *snapshot.funds)
+    for expiry, level in snapshot.vix_futures:
+        _require_positive(f"VIX future {expiry:%Y-%m-%d}", level)
+    for pool in snapshot.chain.pools:
+        _require_positive(f"price of pool {pool.pool}", pool.price)
+    for mark in marks:
+        _require_sound_mark(mark)
+
+
+def _require_sound_mark(mark: PerpetualMark | PowerMark | FundMark) -> None:
+    others: tuple[float, ...]
+    match mark:
+        case PerpetualMark():
+            name, level, others = f"{mark.venue} {mark.underlying} perpetual", mark.price, (mark.funding,)
+        case PowerMark():
+            name, level, others = f"{mark.venue} {mark.underlying} normalisation", mark.normalisation, (mark.vol,)
+        case FundMark():
+            name, level, others = f"{mark.symbol} share", mark.price, (mark.leverage, mark.beta, mark.accrual)
+    _require_positive(name, level)
+    if not all(math.isfinite(other) for other in (*others, mark.half_spread)) or mark.half_spread < 0:
+        raise _unusable(name, f"it comes with {others} and a half spread of {mark.half_spread}")
+
+
+def _require_positive(name: str, level: float) -> None:
+    if not (math.isfinite(level) and level > 0):
+        raise _unusable(name, f"{level} is no price")
+
+
+def _unusable(name: str, why: str) -> MarketDataError:
+    return MarketDataError(f"{name} refused", why=why, todo="correct the market data; no order is made")

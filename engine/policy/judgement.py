@@ -1,0 +1,147 @@
+"""What the evidence of one close says: regime, rules that stand, votes, and what follows for risk and hedge."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+
+from engine.policy.consensus import Ballot, Decision, Quorum, Stance, Verdict, flips, judge
+from engine.policy.regime import LeverageCurve, Regime, ZoneLevels, regime
+from engine.policy.rule import Act, Finding, findings
+from engine.policy.rulebook import LAYERS, Rulebook, ballots, compiled
+from engine.policy.settings import Policy, RegimeSettings
+from engine.signals.catalogue import FIXED, by_name
+from engine.signals.columns import Axis, Signal, SignalTable, read
+from engine.signals.meetings import Days, EventWindows, meeting_signals
+from engine.signals.observations import Observations
+
+_HEDGE_RANGE = (0.7, 1.3)  # S53
+_HEDGE_SLOPE = 0.3  # X10
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Judgement:
+    """
+    Everything the rules make of one close.
+
+    `score` runs from -1 to 1, positive for more hedge (X10), and `hedge_ratio` follows from it; `leverage` is
+    the share of the borrow sleeve's target that may stand (X07); `armed` are layers, `frozen` what may not
+    grow ("loan", "defi", "all"), `favoured` domains and tenors. `verdict` says whether risk may be added.
+    """
+
+    table: SignalTable
+    regime: Regime
+    findings: tuple[Finding, ...]
+    ballots: tuple[Ballot, ...]
+    verdict: Verdict
+    score: float
+    hedge_ratio: float
+    armed: frozenset[str]
+    frozen: frozenset[str]
+    favoured: frozenset[str]
+    beta_binds: bool
+    rolls: bool
+
+    @property
+    def leverage(self) -> float:
+        """Zero while a rule freezes loans, the sleeve or everything, else the regime's multiplier."""
+        return 0.0 if self.frozen & {"loan", "defi", "all"} else self.regime.leverage
+
+    @property
+    def may_add(self) -> bool:
+        """Whether new risk may be opened: the committee increases and nothing freezes all."""
+        return self.verdict.decision is Decision.INCREASE and "all" not in self.frozen
+
+    def would_flip(self) -> tuple[tuple[str, Stance, Decision], ...]:
+        """Every single vote that, cast otherwise, changes what the committee decides."""
+        return flips(self.ballots, self.verdict.quorum)
+
+
+def signals_for(meetings: Sequence[date], sessions: Days, settings: RegimeSettings) -> tuple[Signal, ...]:
+    """Every signal, those of the policy calendar included."""
+    windows = EventWindows(settings.freeze_before, settings.freeze_after, minutes_days=settings.minutes_days)
+    return (*FIXED, *meeting_signals(meetings, sessions, windows))
+
+
+def rulebook(policy: Policy, signals: Sequence[Signal]) -> Rulebook:
+    """The policy's rules and seats held against the signals. Raises `ConfigError` with the key path."""
+    return compiled(policy.rules, policy.members, by_name(signals), LAYERS)
+
+
+def judgement(
+    observations: Observations,
+    axis: Axis,
+    policy: Policy,
+    *,
+    meetings: Sequence[date] = (),
+    sessions: Days | None = None,
+) -> Judgement:
+    """
+    What the policy makes of the evidence at the axis' last close.
+
+    Parameters
+    ----------
+    axis : session closes; latches and hysteresis remember as far back as it goes
+    meetings : policy announcement days, past and scheduled
+    sessions : session days around them, future ones included; the axis' own where not given
+
+    Raises `MissingQuote` without a VIX of the last close, `ConfigError` for a rule that means nothing.
+    """
+    signals = signals_for(meetings, axis.days if sessions is None else sessions, policy.regime)
+    book = rulebook(policy, signals)
+    table = read(observations, axis, signals)
+    return conclude(table, book, policy)
+
+
+def conclude(table: SignalTable, book: Rulebook, policy: Policy) -> Judgement:
+    """The judgement over signals that are read already."""
+    zones = policy.regime
+    state = regime(table, zone_levels(zones), leverage_curve(zones))
+    found = findings(book.rules, table)
+    cast = tuple(vote for vote in ballots(book.members, table) if vote.family in policy.consensus.families)
+    verdict = judge(cast, Quorum(policy.consensus.needed, len(policy.consensus.families)))
+    effects = [effect for each in found if each.fires for effect in each.rule.then]
+    score = float(np.clip(sum(effect.amount for effect in effects if effect.act is Act.SCORE), -1.0, 1.0))
+    named = {act: frozenset(effect.what for effect in effects if effect.act is act) for act in Act}
+    return Judgement(
+        table=table,
+        regime=state,
+        findings=found,
+        ballots=cast,
+        verdict=verdict,
+        score=score,
+        hedge_ratio=hedge_ratio_of(score, float(policy.hedge.ratio)),
+        armed=named[Act.ARM],
+        frozen=named[Act.FREEZE],
+        favoured=named[Act.FAVOUR],
+        beta_binds="beta" in named[Act.BIND],
+        rolls=bool(named[Act.ROLL]),
+    )
+
+
+def hedge_ratio_of(score: float, neutral: float = 1.0) -> float:
+    """
+    The hedge ratio a score asks for: 1:0.7 at -1, the neutral ratio at 0, 1:1.3 at +1, straight between (X10, S53).
+
+    >>> [hedge_ratio_of(score) for score in (-1.0, 0.0, 1.0)]
+    [0.7, 1.0, 1.3]
+    """
+    low, high = _HEDGE_RANGE
+    return float(min(max(neutral + _HEDGE_SLOPE * score, low), high))
+
+
+def zone_levels(settings: RegimeSettings) -> ZoneLevels:
+    """The zones of a policy."""
+    return ZoneLevels(settings.vix_calm, settings.vix_strained, settings.vix_high, settings.vix_step)
+
+
+def leverage_curve(settings: RegimeSettings) -> LeverageCurve:
+    """The leverage curve of a policy: up to one between calm and strained, gone below and above (X07)."""
+    points = (
+        (settings.vix_none, 0.0),
+        (settings.vix_calm, 1.0),
+        (settings.vix_strained, 1.0),
+        (settings.vix_high, 0.0),
+    )
+    return LeverageCurve(points, settings.vix_step)

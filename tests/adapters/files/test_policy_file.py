@@ -1,0 +1,98 @@
+import json
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from adapters.files.config import policy_digest
+from adapters.files.policy_file import differences, read_policy, written
+from engine.errors import ConfigError, LimitOutOfRange, UnknownKey
+from engine.policy.settings import Policy
+
+DOCS = Path(__file__).resolve().parents[3] / "docs"
+
+
+@pytest.fixture
+def write(tmp_path):
+    def to_file(text: str):
+        path = tmp_path / "policy.toml"
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return to_file
+
+
+def test_a_policy_written_and_read_back_is_the_same(write):
+    again = read_policy(write(written(Policy())))
+
+    assert again == Policy()
+    assert policy_digest(again) == policy_digest(Policy())
+
+
+def test_the_published_file_is_the_default_policy():
+    assert (DOCS / "policy.toml").read_text(encoding="utf-8") == written(Policy())
+
+
+def test_the_published_schema_is_that_of_the_policy():
+    assert json.loads((DOCS / "policy.schema.json").read_text(encoding="utf-8")) == Policy.model_json_schema()
+
+
+def test_every_number_of_the_file_says_where_it_comes_from():
+    text = written(Policy()).split("[[rules]]")[0]
+    keys = [line for line in text.splitlines() if " = " in line and not line.startswith("#")]
+
+    assert len(keys) > 35
+    assert all("  # " in line for line in keys)
+
+
+def test_every_rule_of_the_file_has_a_source_and_conditions():
+    rules = tomllib.loads(written(Policy()))["rules"]
+
+    assert len(rules) == len(Policy().rules)
+    assert all(rule["source"].startswith("S") and rule["when"] and rule["then"] for rule in rules)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "said"),
+    [
+        ('[limits]\nsleeve_cap = "26%"\n', LimitOutOfRange, "limits.sleeve_cap = 26%"),
+        ("[limits]\nsleeve_cap = 0.2\n", ConfigError, "percentage in quotes"),
+        ('[limits]\nsleeve_kap = "20%"\n', UnknownKey, "did you mean 'sleeve_cap'"),
+        ('[limits]\nsleeve_target = "22%"\n', ConfigError, "sleeve_target <= sleeve_cap"),
+        ("[core]\ndte_min = 50\n", ConfigError, "dte_min <= dte_target"),
+        ("[core]\nshort_sd_min = 2.5\n", ConfigError, "short_sd_min <= short_sd_max"),
+        ("[regime]\nvix_calm = 26.0\n", ConfigError, "vix_none <= vix_calm"),
+        ("[regime]\nvix_calm = nan\n", ConfigError, "regime.vix_calm"),
+        ("[consensus]\nneeded = 4\n", ConfigError, "needed <= families"),
+        (
+            '[[rules]]\nid = "x"\nwhen = ["rsi_spx < 45"]\nthen = ["freeze all"]\nsource = "S61"\nsays = "x"\n',
+            ConfigError,
+            "rules.x.when",
+        ),
+        (
+            '[[rules]]\nid = "x"\nwhen = ["rsi_spx < 45 points"]\nthen = ["arm attic"]\nsource = "S61"\nsays = "x"\n',
+            ConfigError,
+            "arm knows no 'attic'",
+        ),
+        (
+            '[[rules]]\nid = "x"\nwhen = ["rsi_spx < 45 points"]\nthen = ["freeze all"]\nsource = ""\nsays = "x"\n',
+            ConfigError,
+            "rules.x.source",
+        ),
+    ],
+)
+def test_a_file_that_contradicts_itself_is_refused_by_key_value_and_rule(write, text, kind, said):
+    with pytest.raises(kind) as refused:
+        read_policy(write(text))
+
+    assert said in str(refused.value)
+
+
+def test_two_policies_differ_by_key():
+    other = Policy.model_validate({"limits": {"sleeve_cap": "22%"}, "rules": Policy().rules[1:]})
+
+    found = {part.key: (part.first, part.second) for part in differences(Policy(), other)}
+
+    assert found["limits.sleeve_cap"] == ('"20%"', '"22%"')
+    assert found[f"rules.{Policy().rules[0].id}"][1] is None
+    assert len(found) == 2

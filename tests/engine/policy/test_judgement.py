@@ -1,0 +1,106 @@
+from datetime import date
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from adapters.files.observations import read_meetings, read_observations, session_axis
+from engine.errors import ConfigError, MissingQuote
+from engine.policy.consensus import Decision
+from engine.policy.judgement import Judgement, hedge_ratio_of, judgement
+from engine.policy.regime import TermStructure, Zone
+from engine.policy.rulebook import RULES
+from engine.policy.settings import Policy
+from tests.adapters.files.chains import RECORDED
+from tests.engine.signals.stores import axis, store, walk
+
+recorded = pytest.mark.skipif(not RECORDED.is_dir(), reason="needs ../shared/data beside the checkout")
+
+
+@pytest.fixture(scope="module")
+def evidence():
+    return read_observations(RECORDED), read_meetings(RECORDED)
+
+
+def on(evidence, day: date) -> Judgement:
+    observations, meetings = evidence
+    rows = session_axis(date(day.year - 1, day.month, day.day), day)
+    ahead = session_axis(date(day.year - 1, day.month, day.day), date(day.year, 12, 1)).days
+    return judgement(observations, rows, Policy(), meetings=meetings, sessions=ahead)
+
+
+@recorded
+@pytest.mark.requirement("X07", "S77")
+def test_near_eighteen_the_market_bears_full_leverage(evidence):
+    found = on(evidence, date(2023, 2, 7))
+
+    assert (found.regime.zone, found.regime.term_structure) == (Zone.GOLDILOCKS, TermStructure.CONTANGO)
+    assert (found.leverage, found.hedge_ratio, found.may_add) == (1.0, 1.0, True)
+
+
+@recorded
+@pytest.mark.requirement("X07", "X10", "S23")
+def test_above_twenty_five_there_is_less_leverage_and_more_hedge(evidence):
+    found = on(evidence, date(2022, 6, 10))
+
+    assert found.regime.zone is Zone.HIGH
+    assert found.leverage == 0.0
+    assert found.hedge_ratio > 1.0
+    assert "vix-second" in found.armed
+    assert "loan" in found.frozen
+
+
+@recorded
+@pytest.mark.requirement("S75", "X08")
+def test_around_a_meeting_nothing_is_added(evidence):
+    found = on(evidence, date(2023, 2, 1))
+
+    assert "all" in found.frozen
+    assert (found.may_add, found.leverage) == (False, 0.0)
+
+
+@recorded
+def test_what_nobody_supplies_is_named_as_unseen(evidence):
+    panel = on(evidence, date(2023, 2, 7)).table.panel()
+
+    assert panel["ad_divergence"].why == "no source gives advances, declines"
+    assert panel["backwardation"].inputs == ("vix", "vix3m")
+
+
+@recorded
+@pytest.mark.requirement("D29", "S88")
+def test_no_single_reading_carries_an_increase(evidence):
+    found = on(evidence, date(2023, 2, 7))
+    inputs = {name for ballot in found.ballots for name in ballot.inputs}
+
+    assert found.verdict.decision is Decision.INCREASE
+    for name in inputs:
+        assert found.verdict.base is Decision.INCREASE
+        assert name not in found.verdict.pivotal
+
+
+@pytest.mark.requirement("X10", "S53")
+def test_the_presets_are_met_exactly():
+    assert [hedge_ratio_of(score) for score in (-1.0, 0.0, 1.0)] == [0.7, 1.0, 1.3]
+
+
+@given(st.floats(-5, 5), st.floats(0.7, 1.3))
+@pytest.mark.requirement("X10")
+def test_the_hedge_ratio_stays_in_its_range_and_rises_with_the_score(score, neutral):
+    ratio = hedge_ratio_of(score, neutral)
+
+    assert 0.7 <= ratio <= 1.3
+    assert hedge_ratio_of(score + 0.1, neutral) >= ratio
+
+
+def test_without_a_vix_nothing_is_decided():
+    with pytest.raises(MissingQuote, match="no source gives vix"):
+        judgement(store(spx=walk(60, 1)), axis(60), Policy())
+
+
+def test_a_rule_that_means_nothing_is_refused_by_its_key():
+    broken = RULES[0].model_copy(update={"when": ("rsi_spx < 45",), "quorum": 1})
+
+    with pytest.raises(ConfigError, match=r"rules\.vix-second-layer\.when"):
+        judgement(store(vix=np.full(60, 18.0)), axis(60), Policy(rules=(broken,)))

@@ -1,0 +1,170 @@
+"""`hedge stress` as an operator runs it: a book and a recorded chain in, losses and limits out."""
+
+import json
+import xml.etree.ElementTree as ET
+from contextlib import redirect_stderr, redirect_stdout
+from io import StringIO
+from types import SimpleNamespace
+
+import pytest
+import typer
+
+from scripts.hedge import run
+from scripts.stress import stress as verb
+from tests.journeys.conftest import SHARED
+
+app = typer.Typer(rich_markup_mode=None, add_completion=False, pretty_exceptions_enable=False)
+app.command()(verb)
+
+CHAIN = SHARED / "chains" / "spx-2023-02-07.csv"
+BOOK = """quantity,instrument,sleeve,venue
+850000,USD,,
+6,SPXW 2023-03-24 P 3700,,
+-6,SPXW 2023-03-24 P 3750,,
+-6,SPXW 2023-03-24 C 4500,,
+6,SPXW 2023-03-24 C 4550,,
+100000,USDC,,
+30,WETH,,
+"""
+needs_chain = pytest.mark.skipif(not CHAIN.exists(), reason="recorded market data is not beside the project")
+
+
+def stress(*arguments, check):
+    """Run the verb in this process: the result carries output, error and exit code."""
+    out, err = StringIO(), StringIO()
+    with redirect_stdout(out), redirect_stderr(err):
+        code = run(app, [str(argument) for argument in arguments])
+    assert code == check, err.getvalue()
+    return SimpleNamespace(stdout=out.getvalue(), stderr=err.getvalue())
+
+
+@pytest.fixture(scope="module")
+def book(tmp_path_factory):
+    path = tmp_path_factory.mktemp("books") / "a book.csv"
+    path.write_text(BOOK, encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def ran(book, tmp_path_factory):
+    if not CHAIN.exists():
+        pytest.skip("recorded market data is not beside the project")
+    html = tmp_path_factory.mktemp("pages") / "stress.html"
+    out = stress("--chain", CHAIN, "--book", book, "--scenarios", 300, "--seed", 3, "--json", "--html", html, check=0)
+    return json.loads(out.stdout), html.read_text(encoding="utf-8"), out
+
+
+@pytest.mark.journey
+@pytest.mark.fault("F83")
+def test_every_pack_is_run_and_every_gap_keeps_the_stated_loss_without_a_forced_sale(ran):
+    document, _, _ = ran
+
+    assert document["schema"] == "hedge.stress/1"
+    assert document["status"] == "holds"
+    assert set(document["packs"]) == {"gap", "two-sd", "grid"}
+    gaps = document["packs"]["gap"]["rows"]
+    assert {row["scenario"] for row in gaps} >= {"October 1987", "February 2018", "August 2024", "correlation to one"}
+    assert all(row["within_stated_loss"] and not row["forced_unwind"] for row in gaps)
+    assert [row["draws"] for row in document["joint"]] == [300, 300]
+
+
+@pytest.mark.journey
+def test_sleeves_and_instruments_of_the_document_add_up(ran):
+    document, _, _ = ran
+
+    for pack in document["packs"].values():
+        for row in pack["rows"]:
+            assert sum(row["by_sleeve"].values()) == pytest.approx(row["loss_usd"])
+        worst = max(row["loss_usd"] for row in pack["rows"])
+        assert sum(pack["by_instrument"].values()) == pytest.approx(worst)
+
+
+@pytest.mark.journey
+@pytest.mark.requirement("S42")
+def test_limits_stand_with_their_headroom_and_a_null_is_without_bound(ran):
+    limits = {row["limit"]: row for row in ran[0]["limits"]}
+
+    assert set(limits) == {"sleeve_cap", "drawdown_2sd", "quick_ratio", "session_new_outer", "beta"}
+    assert limits["drawdown_2sd"]["headroom"] == pytest.approx(0.06 - limits["drawdown_2sd"]["reading"])
+    assert limits["quick_ratio"]["reading"] is None
+    assert limits["beta"]["binding"] is False
+
+
+@pytest.mark.journey
+def test_the_page_is_one_document_with_its_charts_and_nothing_from_outside(ran):
+    _, page, _ = ran
+
+    assert page.count("<svg") == 3
+    assert "<script" not in page
+    assert "http://" not in page.replace("http://www.w3.org/2000/svg", "")
+    for drawing in page.split("<svg")[1:]:
+        ET.fromstring("<svg" + drawing.split("</svg>")[0] + "</svg>")
+
+
+@pytest.mark.journey
+def test_progress_goes_to_standard_error(ran):
+    assert "joint done" in ran[2].stderr
+
+
+@pytest.mark.journey
+@needs_chain
+def test_one_seed_gives_one_document(book):
+    first, second = (
+        stress("--chain", CHAIN, "--book", book, "--pack", "joint", "--scenarios", 200, "--json", check=0).stdout
+        for _ in range(2)
+    )
+
+    assert first == second
+
+
+@pytest.mark.journey
+@needs_chain
+@pytest.mark.requirement("S40")
+def test_a_broken_limit_is_named_and_ends_with_its_own_code(tmp_path):
+    many = tmp_path / "many.csv"
+    many.write_text(BOOK.replace("6,SPXW", "20,SPXW"), encoding="utf-8")
+
+    out = stress("--chain", CHAIN, "--book", many, "--pack", "two-sd", "--json", check=31)
+
+    assert json.loads(out.stdout)["broken"] == ["drawdown_2sd"]
+    assert "drawdown_2sd is broken now" in out.stderr.splitlines()[-1]
+
+
+@pytest.mark.journey
+@needs_chain
+def test_the_table_reads_in_words(book):
+    shown = stress("--chain", CHAIN, "--book", book, "--pack", "gap", check=0).stdout
+
+    assert "gap: binding cell October 1987" in shown
+    assert "every hard limit holds" in shown
+    assert "kept" in shown
+
+
+@pytest.mark.journey
+@needs_chain
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["--pack", "all-of-them"], 2),
+        (["--scenarios", "5"], 2),
+        (["--seed", "-1"], 2),
+        (["--chain", CHAIN], 2),  # no book: nothing to stress
+        (["--chain", CHAIN, "--book", "absent.csv"], 2),
+        (["--chain", CHAIN, "-C", "somewhere"], 2),
+        (["--chain", "absent.csv"], 30),
+    ],
+)
+def test_wrong_input_is_refused_in_one_line(arguments, code):
+    out = stress(*arguments, check=code)
+
+    assert out.stdout == ""
+    assert len(out.stderr.strip().splitlines()) == 1
+    assert out.stderr.startswith("hedge: ")
+
+
+@pytest.mark.journey
+@needs_chain
+def test_a_page_that_cannot_be_written_is_refused_by_name(book, tmp_path):
+    out = stress("--chain", CHAIN, "--book", book, "--pack", "gap", "--html", tmp_path / "no" / "x.html", check=2)
+
+    assert "refused" in out.stderr.splitlines()[-1]
