@@ -7,15 +7,22 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import erfcx, ndtri
 
+from engine.pricing.columns import blocks, columns
+from engine.pricing.fast import compiles
+from engine.pricing.tail import scaled_tail
+
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int8]
 
-_CHUNK = 8192
+_BLOCK = 20_000
 _SQRT_2PI = 2.5066282746310002
 _SQRT_HALF = 0.7071067811865476
-_SQRT_2_OVER_PI = 0.7978845608028654
-_LOG_2 = 0.6931471805599453
-_HALLEY_STEPS = 3
+_INV_SQRT_2PI = 0.3989422804014327
+_HALLEY_STEPS = 2
+_LEAST_RATIO = 1e-6
+_SQRT_HALF_PI = 1.2533141373155001
+START = (0.363921, 1.96963, 0.179778)
+"""Coefficients of the start, fitted to Bachelier's formula from the money to nine deviations: 0.7 % at worst."""
 _CONVERGED = 1e-5  # a last step this small leaves an error of its cube
 _BISECTIONS = 80
 _LARGEST_SD = 38.0  # beyond it a double holds no distance to the bound any more
@@ -47,7 +54,13 @@ class Implied(NamedTuple):
 
 
 def implied_vol(
-    price: ArrayLike, forward: ArrayLike, strike: ArrayLike, years: ArrayLike, *, sign: ArrayLike
+    price: ArrayLike,
+    forward: ArrayLike,
+    strike: ArrayLike,
+    years: ArrayLike,
+    *,
+    sign: ArrayLike,
+    fast: bool | None = None,
 ) -> Implied:
     """
     Volatility at which `forward_value` gives `price`.
@@ -58,6 +71,8 @@ def implied_vol(
     forward, strike : index points, > 0
     years : ACT/365F time to expiry, > 0
     sign : +1 for a call, -1 for a put
+    fast : compiled or numpy, which agree to what the last digit of a quote carries; None compiles
+        from ten million quotes on, if the extra `fast` is installed
 
     Returns
     -------
@@ -68,21 +83,33 @@ def implied_vol(
     Source
     ------
     Normalisation: P. Jaeckel, "Let's be rational" (2015). Halley's iteration on the logarithm of the
-    out-of-the-money price; the start is the larger of the at-the-money and the wing asymptote.
+    out-of-the-money price, started from Bachelier's formula.
 
     >>> result = implied_vol(7.965567455405804, 100.0, 100.0, 1.0, sign=1)
     >>> float(result.vol.round(12)), VolStatus(int(result.status)).name
     (0.2, 'OK')
     """
-    columns = np.broadcast_arrays(*(np.asarray(part, float) for part in (price, forward, strike, years, sign)))
-    shape = columns[0].shape
-    flat = [np.ascontiguousarray(column).reshape(-1) for column in columns]
+    shape, flat = columns(price, forward, strike, years, sign)
     vol = np.empty(flat[0].size)
     status = np.empty(flat[0].size, np.int8)
-    for start in range(0, vol.size, _CHUNK):
-        rows = slice(start, start + _CHUNK)
-        vol[rows], status[rows] = _solve(*(column[rows] for column in flat))
+    solve = _solve_compiled if compiles(fast, vol.size) else _solve
+    for rows in blocks(vol.size, _BLOCK):
+        vol[rows], status[rows] = solve(*(column[rows] for column in flat))
     return Implied(vol.reshape(shape), status.reshape(shape))
+
+
+def _solve_compiled(*columns: Floats) -> tuple[Floats, Codes]:
+    """Compiled where it is sure; the rest, and every refusal, in numpy."""
+    from engine.pricing.fast import kernels  # noqa: PLC0415  # numba loads where it is used
+
+    vol = np.empty(columns[0].size)
+    status = np.zeros(vol.size, np.int8)
+    price, forward, strike, years, sign = (np.ascontiguousarray(column) for column in columns)
+    kernels.implied(price, forward, strike, years, sign, 2.0 * _EPS, _CONVERGED, vol)
+    rest = np.flatnonzero(np.isnan(vol))
+    if rest.size:
+        vol[rest], status[rest] = _solve(*(column[rest] for column in columns))
+    return vol, status
 
 
 def _solve(price: Floats, forward: Floats, strike: Floats, years: Floats, sign: Floats) -> tuple[Floats, Codes]:
@@ -126,23 +153,46 @@ def _screen(price: Floats, forward: Floats, strike: Floats, years: Floats, sign:
 
 
 def _start(x: Floats, value: Floats) -> Floats:
-    at_the_money = _SQRT_2PI * value
-    return np.fmax(at_the_money, -x / np.sqrt(x - 2.0 * np.log(value)))
+    """
+    Total sd within a few per cent wherever it is below two, within 1 % where it is small.
+
+    Bachelier's price over its moneyness is a function of z = moneyness / sd alone: with v the logarithm
+    of one plus moneyness over the at-the-money sd, z^2 / v^2 is close to the quotient below. Black's
+    price falls short of Bachelier's by exp(-sd^2 / 8) far out and by exp(-sd^2 / 24) at the money.
+    """
+    flat = _SQRT_2PI * value
+    y = np.maximum(-x / flat, _LEAST_RATIO)
+    v = np.log1p(y)
+    ratio = np.sqrt((1.0 + v * START[0]) / (1.0 + v * (START[1] + v * START[2])))
+    z = v * ratio
+    sd = flat * (y / z)
+    short = sd * sd * (0.125 - 0.25 / (3.0 + z * z))
+    return np.asarray(sd * (1.0 + short / (1.0 + z * (_SQRT_HALF_PI + z))))
 
 
 def _halley(x: Floats, value: Floats, sd: Floats) -> tuple[Floats, NDArray[np.bool_]]:
     """Total sd of a normalised out-of-the-money price, by Halley on its logarithm; x <= 0."""
-    log_value = np.log(value) + _LOG_2
+    log_value = np.log(value)
     step = sd
     for _ in range(_HALLEY_STEPS):
         h, t = x / sd, 0.5 * sd
-        gap = erfcx(-(h + t) * _SQRT_HALF) - erfcx((t - h) * _SQRT_HALF)
-        slope = _SQRT_2_OVER_PI / gap
+        gap = _price_over_bell(h, t)
+        slope = _INV_SQRT_2PI / gap
         newton = (log_value - np.log(gap) + 0.5 * (h * h + t * t)) / slope
         curvature = h * h / sd - 0.5 * t - slope
         step = newton / np.maximum(1.0 + 0.5 * newton * curvature, 0.25)
         sd = sd + step
     return sd, (sd > 0) & (np.abs(step) <= _CONVERGED * sd)
+
+
+def _price_over_bell(h: Floats, t: Floats) -> Floats:
+    """The normalised price over exp(-(h^2 + t^2) / 2), where h <= 0 is moneyness and t half of total sd."""
+    d = np.stack((h + t, h - t))
+    tail = scaled_tail(np.abs(d))
+    gap = tail[0] - tail[1]
+    near = np.flatnonzero(d[0] > 0.0)
+    gap[near] = np.exp(0.5 * d[0][near] ** 2) - tail[0][near] - tail[1][near]
+    return np.asarray(gap)
 
 
 def _bracketed(x: Floats, value: Floats, _: Floats) -> tuple[Floats, NDArray[np.bool_]]:

@@ -1,55 +1,63 @@
-"""`make bench`: what an operator waits for, as ratios to the eager stack in one run, with medians."""
+"""`python -m tests.benchmarks [name ...] [--quick]`: each goal in one run on one machine, as ratios and medians."""
 
+import inspect
 import json
-import statistics
-import subprocess
 import sys
-import time
+from collections.abc import Sequence
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
+from tests.benchmarks.timing import NOT_RUN, Row
+
 ROOT = Path(__file__).resolve().parents[2]
-ROUNDS = 5
-EAGER = "import web3, pandas, scipy.optimize, sqlmodel, pydantic"
-COMMANDS = {
-    "eager stack": [sys.executable, "-c", EAGER],
-    "python": [sys.executable, "-c", "pass"],
-    "hedge --help": [sys.executable, "-m", "scripts.hedge", "--help"],
-    "hedge chain status": [sys.executable, "-m", "scripts.hedge", "chain", "status", "-C", "build"],
-}
-GOALS = {"hedge --help": 0.05, "hedge chain status": 0.2}
+WORKLOADS = tuple(
+    name
+    for name in ("start_up", "black76", "implied_vol", "book_paths", "book_revaluation", "mean_cvar")
+    if find_spec(f"tests.benchmarks.{name}")
+)
 
 
-def seconds(command: list[str]) -> float:
-    """Wall clock of one run."""
-    began = time.perf_counter()
-    subprocess.run(command, cwd=ROOT, capture_output=True, check=True)
-    return time.perf_counter() - began
-
-
-def main() -> None:
-    """Interleave the candidates, take medians, print the table and write it as JSON."""
-    taken: dict[str, list[float]] = {name: [] for name in COMMANDS}
-    for _ in range(ROUNDS):
-        for name, command in COMMANDS.items():
-            taken[name].append(seconds(command))
-    medians = {name: statistics.median(times) for name, times in taken.items()}
-    rows = [
-        {
-            "workload": name,
-            "seconds": round(median, 4),
-            "ratio_to_eager_stack": round(median / medians["eager stack"], 4),
-            "goal": GOALS.get(name),
-        }
-        for name, median in medians.items()
-    ]
-    for row in rows:
-        goal = f"goal {row['goal']}" if row["goal"] else ""
-        print(f"{row['workload']:<22} {row['seconds']:>8.3f} s   {row['ratio_to_eager_stack']:>7.3f} x eager   {goal}")
+def main(arguments: Sequence[str]) -> int:
+    """Run the named workloads, or all; print the table and write it as JSON."""
+    quick = "--quick" in arguments
+    names = [argument for argument in arguments if argument != "--quick"] or list(WORKLOADS)
+    if unknown := set(names) - set(WORKLOADS):
+        print(f"no workload {', '.join(sorted(unknown))}; there are {', '.join(WORKLOADS)}", file=sys.stderr)
+        return 2
+    rows = [row for name in names for row in _run(name, quick)]
     target = ROOT / "build" / "bench.json"
     target.parent.mkdir(exist_ok=True)
-    target.write_text(json.dumps({"rounds": ROUNDS, "rows": rows}, indent=1) + "\n", encoding="utf-8")
+    document = {"quick": quick, "rows": [row.as_json() for row in rows]}
+    target.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
     print(f"written to {target.relative_to(ROOT)}")
+    return 0
+
+
+def _run(name: str, quick: bool) -> list[Row]:
+    run = import_module(f"tests.benchmarks.{name}").run
+    takes_quick = "quick" in inspect.signature(run).parameters
+    rows: list[Row] = run(quick=quick) if takes_quick else run()
+    print(rows[0].workload)
+    for row in rows:
+        print(line(row))
+    print(flush=True)
+    return rows
+
+
+def line(row: Row) -> str:
+    """One row of the table."""
+    if row.seconds is None:
+        return f"  {row.candidate:<40} {NOT_RUN:>12}"
+    each = "" if row.per_item_ns is None else f"{row.per_item_ns:>12,.1f} ns"
+    ratio = "" if row.ratio is None else f"{row.ratio:>9.4f} x {row.yardstick}"
+    goal = "" if row.goal is None else f"   goal {row.goal:.4g}: {_verdict(row)}"
+    return f"  {row.candidate:<40} {row.seconds:>10.4f} s {each:>15} {ratio}{goal}"
+
+
+def _verdict(row: Row) -> str:
+    return NOT_RUN if row.met is None else "met" if row.met else "missed"
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main(sys.argv[1:]))

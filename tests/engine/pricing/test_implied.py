@@ -21,26 +21,26 @@ def _grid(count: int, spread: float) -> tuple[np.ndarray, ...]:
     return years, vols, strikes, np.where(strikes > 6000.0, 1.0, -1.0)
 
 
-def test_prices_an_independent_library_made_are_inverted_to_machine_precision() -> None:
+def test_prices_an_independent_library_made_are_inverted_to_machine_precision(fast: bool) -> None:
     years, vols, strikes, sign = _grid(4000, 6.0)
     prices = np.array(
         [rational.black(6000.0, k, v, t, int(s)) for k, v, t, s in zip(strikes, vols, years, sign, strict=True)]
     )
 
-    result = implied_vol(prices, 6000.0, strikes, years, sign=sign)
+    result = implied_vol(prices, 6000.0, strikes, years, sign=sign, fast=fast)
 
     assert (result.status == VolStatus.OK).all()
     np.testing.assert_allclose(result.vol, vols, rtol=0, atol=1e-12)
 
 
-def test_agrees_with_the_rational_inverse_far_beyond_any_market() -> None:
+def test_agrees_with_the_rational_inverse_far_beyond_any_market(fast: bool) -> None:
     rng = np.random.default_rng(RNG_SEED)
     sds = np.exp(rng.uniform(np.log(1e-3), np.log(6.0), 4000))
     strikes = np.exp(-rng.uniform(-30.0, 0.0, 4000) * sds)
     prices = np.array([rational.black(1.0, k, v, 1.0, 1) for k, v in zip(strikes, sds, strict=True)])
     carried = (prices > 1e-290) & (prices < 0.99)
 
-    result = implied_vol(prices[carried], 1.0, strikes[carried], 1.0, sign=1)
+    result = implied_vol(prices[carried], 1.0, strikes[carried], 1.0, sign=1, fast=fast)
 
     oracle = [
         rational.implied_volatility_from_a_transformed_rational_guess(p, 1.0, k, 1.0, 1)
@@ -50,7 +50,7 @@ def test_agrees_with_the_rational_inverse_far_beyond_any_market() -> None:
     np.testing.assert_allclose(result.vol, oracle, rtol=1e-11)
 
 
-def test_agrees_with_quantlib_away_from_the_tails() -> None:
+def test_agrees_with_quantlib_away_from_the_tails(fast: bool) -> None:
     years, vols, strikes, sign = _grid(500, 2.0)
     sides = [QuantLib.Option.Call if s > 0 else QuantLib.Option.Put for s in sign]
     prices = np.array(
@@ -60,7 +60,7 @@ def test_agrees_with_quantlib_away_from_the_tails() -> None:
         ]
     )
 
-    result = implied_vol(prices, 6000.0, strikes, years, sign=sign)
+    result = implied_vol(prices, 6000.0, strikes, years, sign=sign, fast=fast)
 
     np.testing.assert_allclose(result.vol, vols, rtol=1e-9)
 
@@ -83,9 +83,9 @@ def test_agrees_with_quantlib_away_from_the_tails() -> None:
     ],
 )
 def test_a_price_without_a_volatility_says_why(
-    price: float, strike: float, years: float, sign: int, expected: VolStatus
+    price: float, strike: float, years: float, sign: int, expected: VolStatus, fast: bool
 ) -> None:
-    result = implied_vol(price, 100.0, strike, years, sign=sign)
+    result = implied_vol(price, 100.0, strike, years, sign=sign, fast=fast)
 
     assert VolStatus(int(result.status)) is expected
     assert np.isnan(result.vol)
