@@ -9,6 +9,8 @@ from engine.errors import InputError
 if TYPE_CHECKING:
     from engine.policy.judgement import Judgement
     from engine.policy.settings import Policy
+    from engine.signals.columns import Axis
+    from engine.signals.meetings import Days
 
 _REMEMBERED = timedelta(days=400)
 """How far back latches and hysteresis look."""
@@ -23,14 +25,25 @@ def judged(data: Path, day: date, policy: "Policy") -> "Judgement":
     Raises `InputError` where `day` is no session, `MarketDataError` for a file that breaks its format or a
     day without a VIX.
     """
-    from adapters.files.observations import read_meetings, read_observations, session_axis
+    from adapters.files.observations import read_meetings, read_observations
     from engine.policy.judgement import judgement
+
+    sessions, axis = calendar(day)
+    return judgement(read_observations(data), axis, policy, meetings=read_meetings(data), sessions=sessions)
+
+
+def calendar(day: date) -> "tuple[Days, Axis]":
+    """
+    Session days around `day`, and the closes that latches remember, up to its own.
+
+    Raises `InputError` where `day` is no session.
+    """
+    from adapters.files.observations import session_axis
 
     axis = session_axis(day - _REMEMBERED, day)
     if axis.days[-1] != day:
         raise InputError(f"{day} refused", why="the exchange is shut that day", todo=f"ask about {axis.days[-1]}")
-    sessions = session_axis(day - _REMEMBERED, day + _AHEAD).days
-    return judgement(read_observations(data), axis, policy, meetings=read_meetings(data), sessions=sessions)
+    return session_axis(day - _REMEMBERED, day + _AHEAD).days, axis
 
 
 def day_of(text: str) -> date:

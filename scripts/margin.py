@@ -47,11 +47,9 @@ def margin(
     answers = [_answer(rule, legs, set_up.view, alone=rules != "all") for rule in chosen]
     if html is not None:
         from adapters.html.margin_page import render
+        from scripts.output import write_page
 
-        partial = html.with_suffix(".partial")
-        page = render(answers, futures, set_up.book, set_up.view, set_up.assumptions)
-        partial.write_text(page, encoding="utf-8")
-        partial.replace(html)
+        write_page(html, render(answers, futures, set_up.book, set_up.view, set_up.assumptions))
     if as_json:
         emit_json(_document(answers, futures, set_up.view, set_up.assumptions, html))
     else:

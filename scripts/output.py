@@ -3,9 +3,12 @@
 import json
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def emit_json(document: dict[str, Any]) -> None:
@@ -41,3 +44,15 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, 
     for row in [columns, *rows]:
         cells = (c.rjust(w) if i in numeric else c.ljust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True)))
         say("  " + "  ".join(cells).rstrip())
+
+
+def write_page(path: "Path", page: str) -> None:
+    """A finished HTML document, written whole or not at all; raises `InputError` where it cannot be."""
+    from engine.errors import InputError
+
+    partial = path.with_suffix(".partial")
+    try:
+        partial.write_text(page, encoding="utf-8")
+        partial.replace(path)
+    except OSError as refused:
+        raise InputError(f"--html {path} refused", why=str(refused), todo="name a file that can be written") from None

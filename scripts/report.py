@@ -14,7 +14,7 @@ def report(
     from adapters.html.page import render
     from engine.ledger import balances
     from engine.report.tables import period_return
-    from scripts.output import emit_json, say, table
+    from scripts.output import emit_json, say, table, write_page
     from scripts.reporting import Story, compose
     from scripts.walk import mark
     from scripts.workspace import opened
@@ -24,9 +24,7 @@ def report(
         mark(desk, story)
         made = compose(desk, story)
     if html is not None:
-        partial = html.with_suffix(".partial")
-        partial.write_text(render(made), encoding="utf-8")
-        partial.replace(html)
+        write_page(html, render(made))
     if as_json:
         emit_json({**made.to_json(), "report": str(html) if html else None, "next": []})
         return

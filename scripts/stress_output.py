@@ -153,10 +153,10 @@ def print_text(found: Findings, html: Path | None) -> None:
 
 def write_page(html: Path, found: Findings) -> None:
     """The HTML file; raises `InputError` where it cannot be written."""
-    from adapters.html.stress_page import TextTable, render_stress
-    from engine.errors import InputError
+    from adapters.html.figures_page import TextTable, render_figures
     from engine.report.stress_chart import loss_bars, stress_map
     from engine.risk.stress_packs import Pack
+    from scripts.output import write_page as finished
 
     limit = found.measure.limits.drawdown_2sd
     drawings = [
@@ -168,20 +168,17 @@ def write_page(html: Path, found: Findings) -> None:
         drawings.append(
             ("By spot and volatility, the worst over all other shocks", stress_map(found.tables[Pack.GRID].result))
         )
-    page = render_stress(
+    page = render_figures(
+        "Stress test",
         found.stage.snapshot.asof,
         summary=_summary(found),
-        broken=bool(found.broken),
+        state="limit broken" if found.broken else "limits hold",
+        bad=bool(found.broken),
         assumptions=found.assumptions,
         drawings=drawings,
         tables=[TextTable(*row) for row in _tables(found)],
     )
-    partial = html.with_suffix(".partial")
-    try:
-        partial.write_text(page, encoding="utf-8")
-        partial.replace(html)
-    except OSError as refused:
-        raise InputError(f"--html {html} refused", why=str(refused), todo="name a file that can be written") from None
+    finished(html, page)
 
 
 def document(found: Findings, seed: int, html: Path | None) -> dict[str, Any]:

@@ -47,7 +47,7 @@ class PaperBroker:
     @property
     def fee_per_contract(self) -> float:
         """All fees for one index option contract, USD: what a decision expects to pay."""
-        return float(sum((self._fees.commission, self._fees.exchange_spx, self._fees.regulatory, self._fees.clearing)))
+        return self._fees.index_option
 
     def deposit(self, money: Money) -> None:
         """Pay money in (+) or out (-) of the account."""

@@ -22,6 +22,11 @@ class FeeTable:
     regulatory: Decimal = Decimal("0.02905")
     clearing: Decimal = Decimal("0.025")
 
+    @property
+    def index_option(self) -> float:
+        """All parts for one SPX option contract, USD: what a decision expects to pay."""
+        return float(sum((self.commission, self.exchange_spx, self.regulatory, self.clearing)))
+
     def per_contract(self, option: VanillaOption) -> dict[str, Decimal]:
         """Each part for one contract of this option."""
         exchange = self.exchange_vix if option.underlying == "VIX" else self.exchange_spx

@@ -1,4 +1,4 @@
-"""A stress test as one HTML document that works offline."""
+"""Figures of one question as one HTML document that works offline: drawings, then tables."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,11 +20,13 @@ class TextTable:
     numeric: Sequence[int]
 
 
-def render_stress(
+def render_figures(
+    title: str,
     asof: datetime,
     *,
     summary: str,
-    broken: bool,
+    state: str,
+    bad: bool,
     assumptions: Sequence[str],
     drawings: Sequence[tuple[str, str]],
     tables: Sequence[TextTable],
@@ -32,7 +34,8 @@ def render_stress(
     """
     One self-contained HTML5 document: no script, no outside reference, the same bytes for equal figures.
 
-    `drawings` are headings and finished SVG, the only text that is not escaped.
+    `state` is a word or two for the whole answer, `bad` whether it is an alarm. `drawings` are headings and
+    finished SVG, the only text that is not escaped.
     """
     environment = Environment(
         loader=PackageLoader("adapters.html", ""),
@@ -43,10 +46,12 @@ def render_stress(
         finalize=lambda value: plain(value) if isinstance(value, str) and not hasattr(value, "__html__") else value,
     )
     environment.filters |= {"instant": instant, "figure": typeset}
-    return environment.get_template("stress.html.jinja").render(
+    return environment.get_template("figures.html.jinja").render(
         asof=asof,
+        title=title,
         summary=summary,
-        broken=broken,
+        state=state,
+        bad=bad,
         assumptions=assumptions,
         drawings=drawings,
         tables=tables,
