@@ -17,6 +17,7 @@ from scripts.report import report
 from scripts.signals import signals
 from scripts.simulate import simulate
 from scripts.stress import stress
+from scripts.surface import surface
 
 app = typer.Typer(
     name="hedge",
@@ -30,6 +31,7 @@ app.command("demo")(demo)
 app.command("init")(workspace_verbs.init)
 app.add_typer(market.app, name="market")
 app.command("price")(price)
+app.command("surface")(surface)
 app.command("margin")(margin)
 app.command("stress")(stress)
 app.command("signals")(signals)

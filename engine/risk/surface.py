@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -159,7 +160,7 @@ def surface_findings(slices: Sequence[SurfaceSlice]) -> list[Finding]:
             strikes = _strikes(part, butterfly_g(part.smile, part.moneyness) < 0, worst.k)
             found.append(_arbitrage(part, strikes, f"butterfly: density below zero, g = {worst.level:.4f}"))
     low, high = _quoted(slices)
-    for part, after in zip(slices[:-1], slices[1:], strict=True):
+    for part, after in pairwise(slices):
         for gap in crossings(part.smile, after.smile, low=low, high=high):
             k = part.moneyness
             strikes = _strikes(part, (k >= gap.low) & (k <= gap.high), gap.worst)

@@ -13,7 +13,8 @@ from engine.pricing.density import Law
 from engine.pricing.implied import implied_vol
 from engine.pricing.surface_checks import Worst, worst_butterfly
 from engine.pricing.svi import RawSvi, SviSum
-from engine.pricing.svi_fit import Limits, Quotes, fewest_quotes, fit_svi
+from engine.pricing.svi_fit import Limits, fewest_quotes, fit_svi
+from engine.pricing.svi_starts import Quotes
 from engine.signals.expiries import ExpirySummary
 
 CHECKED = (-1.5, 1.0)
@@ -123,7 +124,7 @@ class SurfaceSlice(QuotedStrip):
 
     @property
     def skew(self) -> float:
-        """d sigma / dk at the forward: volatility points per 1 % of moneyness, negative as a rule."""
+        """Slope of volatility in k at the forward: points per 1 % of moneyness, negative as a rule."""
         return float(self.smile.slope(0.0)) / (2.0 * self.atm_vol * self.years)
 
     @property
@@ -160,16 +161,16 @@ def quoted_strip(part: ExpiryQuotes, row: ExpirySummary) -> QuotedStrip | Findin
     """The quotes of `part` that a smile may rest on; a `sparse` finding where they are too few."""
     puts = part.strikes <= row.forward
     sign = np.where(puts, -1.0, 1.0)
-    used = np.where(puts, row.put_usable, row.call_usable) & np.isfinite(row.vols)
     vols = []
     for put, call in ((part.put_bid, part.call_bid), (part.put_ask, part.call_ask)):
         quote = np.where(puts, put, call) / row.discount
         vols.append(implied_vol(quote, row.forward, part.strikes, row.years, sign=sign).vol)
     bid, ask = vols
-    used &= np.isfinite(bid) & np.isfinite(ask)
+    used = np.isfinite(row.vols) & np.isfinite(bid) & np.isfinite(ask)
     count = int(used.sum())
     if count < fewest_quotes(1) or not np.isfinite(row.atm_vol):
-        detail = f"{count} usable quotes around the forward: no smile, neighbours stand in"
+        reason = f"{count} usable quotes" if count < fewest_quotes(1) else "no usable quote on one side of the forward"
+        detail = f"{reason}: no smile, neighbouring expiries stand in"
         strikes = tuple(float(strike) for strike in part.strikes[used])
         return Finding("sparse", Severity.WARNING, row.expiry_date, strikes, detail, row.root)
     return QuotedStrip(
