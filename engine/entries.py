@@ -17,6 +17,7 @@ Account = NewType("Account", str)
 `assets:SLEEVE:VENUE` holds positions and cash (debts are negative quantities there);
 `equity:trading` is the counter-side of every exchange of one commodity for another;
 `equity:capital:SLEEVE` is money put in or taken out, or moved between sleeves;
+`equity:marks:SLEEVE` is the counter-side of marks that change no asset;
 `income:KIND:SLEEVE` and `expenses:KIND:SLEEVE` bear the flows that are not exchanges.
 """
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from enum import StrEnum
 from itertools import pairwise
@@ -103,10 +103,7 @@ def irr(flows: Iterable[CashFlow], *, finance_rate: float, reinvestment_rate: fl
     if not roots:
         return Return.undefined("IRR", days, "no rate in (-99.99 %, 10,000 %] makes the flows worth zero")
     other = mirr(merged, finance_rate=finance_rate, reinvestment_rate=reinvestment_rate)
-    why = (
-        f"{len(roots)} roots: {listed}; headline is MIRR, financing at {finance_rate:.2%}, "
-        f"reinvesting at {reinvestment_rate:.2%}"
-    )
+    why = f"{len(roots)} roots: {listed}; headline is MIRR"
     return Return(other.rate, other.basis, days, other.method, roots, _joined(other.note, why))
 
 
@@ -116,8 +113,16 @@ def mirr(flows: Iterable[CashFlow], *, finance_rate: float, reinvestment_rate: f
 
     Parameters
     ----------
-    finance_rate, reinvestment_rate : decimal per year, > -1
+    finance_rate, reinvestment_rate : decimal per year, > -1; both are printed in the note
+
+    Raises
+    ------
+    InputError for a rate at which money would vanish.
     """
+    if not min(finance_rate, reinvestment_rate) > -1.0:
+        raise InputError(
+            f"MIRR at {finance_rate} and {reinvestment_rate}", why="a rate is above -100 %", todo="correct the rates"
+        )
     merged = _merged(flows)
     days = _span(merged)
     if refusal := _unsolvable(merged, days):
@@ -126,7 +131,9 @@ def mirr(flows: Iterable[CashFlow], *, finance_rate: float, reinvestment_rate: f
     usd = np.array([flow.usd for flow in merged])
     paid = -float((np.minimum(usd, 0.0) * (1.0 + finance_rate) ** -years).sum())
     received = float((np.maximum(usd, 0.0) * (1.0 + reinvestment_rate) ** (days / YEAR - years)).sum())
-    return _stated(received / paid, days, "MIRR")
+    found = _stated(received / paid, days, "MIRR")
+    rates = f"financing at {finance_rate:.2%}, reinvesting at {reinvestment_rate:.2%}"
+    return replace(found, note=_joined(found.note, rates))
 
 
 def modified_dietz(opening: float, closing: float, flows: Iterable[CashFlow], start: date, end: date) -> Return:

@@ -11,6 +11,7 @@ from engine.orders import Fill
 
 _VOID = ":void"
 _AGAIN = "~"
+_CORRECTED = ":corrected:"
 
 
 def reversed_entry(
@@ -26,7 +27,17 @@ def reversed_entry(
 
     Reversing a final entry is itself final; reversing one in flight has the status `void`, so that
     neither counts among final entries and both cancel among all.
+
+    Raises
+    ------
+    LedgerError for an entry that is itself a reversal: take back a wrong correction by posting the event
+    again under a new revision, never by undoing the undoing.
     """
+    _require_original(entry)
+    return _reversal(entry, at=at, reason=reason, suffix=suffix, evidence=evidence)
+
+
+def _reversal(entry: Entry, *, at: datetime, reason: str, suffix: str, evidence: Mapping[str, str] | None) -> Entry:
     in_flight = entry.status is EntryStatus.IN_FLIGHT
     return Entry(
         key=f"{entry.key}:{suffix}",
@@ -80,18 +91,55 @@ def resolved(fill: Fill, entries: Iterable[Entry]) -> tuple[Entry, ...]:
     return taken_back if len(stale) < len(in_flight) else (*taken_back, _unused(entry, keys))
 
 
-def correction(original: Entry, fill: Fill, *, revision: str) -> tuple[Entry, Entry]:
+def finalised(entry: Entry, entries: Iterable[Entry]) -> tuple[Entry, ...]:
     """
-    A broker's correction of an execution: the original reversed, and the corrected fill posted.
+    What to post for a final entry that may have been in flight before: nothing where it is posted already.
+
+    Whatever is in flight under the same business key is voided, whatever its amounts were.
+    """
+    posted = tuple(entries)
+    if entry.key in {seen.key for seen in posted}:
+        return ()
+    early = open_in_flight(posted, entry.key)
+    return (*(void(seen, at=entry.at, reason="now final") for seen in early), entry)
+
+
+def correction(original: Entry, fill: Fill, *, revision: str, posted: Iterable[Entry] = ()) -> tuple[Entry, ...]:
+    """
+    A broker's correction of an execution: what stands is reversed, and the corrected fill posted.
 
     Parameters
     ----------
-    original : the entry first posted under the execution's base id
+    original : the entry first posted under the execution's base id, never a correction or a reversal
     revision : the broker's own suffix of the correction, for example `02` (fault F32)
+    posted : the journal; with it a later revision reverses the one before, and one seen twice posts nothing
+
+    Raises
+    ------
+    LedgerError for a correction of a correction: name the execution itself, and the new revision.
     """
-    taken_back = reversed_entry(original, at=fill.at, reason=f"corrected by {revision}", suffix=f"reversed:{revision}")
-    corrected = entry_for(fill)
-    return taken_back, replace(corrected, key=f"{original.key}:corrected:{revision}")
+    _require_original(original)
+    key = f"{original.key}{_CORRECTED}{revision}"
+    standing = original
+    for entry in posted:
+        if entry.key == key:
+            return ()
+        if entry.key.startswith(f"{original.key}{_CORRECTED}"):
+            standing = entry
+    taken_back = _reversal(
+        standing, at=fill.at, reason=f"corrected by {revision}", suffix=f"reversed:{revision}", evidence=None
+    )
+    evidence = {**fill.evidence, "order": str(fill.order_id), "corrects": original.key}
+    return taken_back, replace(entry_for(fill), key=key, evidence=evidence)
+
+
+def _require_original(entry: Entry) -> None:
+    if found := entry.evidence.get("reverses") or entry.evidence.get("corrects"):
+        raise LedgerError(
+            f"entry {entry.key!r} is not corrected",
+            why=f"it corrects {found!r} itself",
+            todo="correct the original entry under a new revision",
+        )
 
 
 def _sighting(entry: Entry) -> str:

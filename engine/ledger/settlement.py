@@ -93,7 +93,7 @@ def variation(
         at=at,
         memo=f"variation of {position.instrument.id}",
         legs=exchange([cash]),
-        evidence=evidence or {},
+        evidence={"instrument": position.instrument.id, **(evidence or {})},
     )
 
 

@@ -18,8 +18,11 @@ Mark = Callable[[Position], float]
 Rate = Callable[[Instrument, date], float]
 """USD per one whole unit (token, dollar, contract) of an instrument on a day; a stable is not 1."""
 
-WEDGES = ("fees", "gas", "slippage", "interest")
-"""Kinds of cost between gross and net, in the order they are taken off; other kinds are fees."""
+WEDGES = ("fees", "gas", "slippage", "mev", "interest", "funding")
+"""Kinds of cost between gross and net, in the order they are taken off; other kinds are fees (D15)."""
+
+_NO_WEDGE = frozenset({"depeg", "dividends"})  # a mark, and what a short share owes: results, not costs
+_SAME = {"commitment": "interest"}
 
 Nav = Mapping[Sleeve, float]
 
@@ -129,7 +132,9 @@ def _borne(entries: Iterable[Entry], root: str, rate: Rate) -> list[_Dated]:
         day = valuation_day(entry.at)
         for leg in entry.legs:
             if (named := kind_and_sleeve(leg.account, root)) is not None:
-                kind, sleeve = named
+                kind, sleeve = _SAME.get(named[0], named[0]), named[1]
+                if root == "expenses" and kind in _NO_WEDGE:
+                    continue
                 usd = _sign(root) * float(leg.amount.amount) * rate(leg.instrument, day)
                 found.append(_Dated(sleeve, kind if kind in WEDGES else "fees", CashFlow(day, usd)))
     return found

@@ -276,6 +276,12 @@ def mev_funding(
     """
     if len(leakages_usd) < needed:
         return assumed, Evidence.ASSUMED
+    if not (debt_usd > 0.0 and years > 0.0):
+        raise InputError(
+            f"MEV funding of {debt_usd:,.2f} USD over {years} years",
+            why="a rate needs debt and time",
+            todo="measure over the time the loan was open",
+        )
     return math.fsum(leakages_usd) / (debt_usd * years), Evidence.MEASURED
 
 

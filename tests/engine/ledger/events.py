@@ -6,8 +6,23 @@ from decimal import Decimal
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from engine.instruments import Cash, LendingDebt, LendingSupply
-from engine.ledger import lending, posting, reversal, settlement, transfer
+from engine.instruments import Cash, FundShare, Future, LendingDebt, LendingSupply, LiquidityRange, Perpetual
+from engine.ledger import (
+    costs,
+    credit_line,
+    depeg,
+    dividends,
+    emissions,
+    lending,
+    liquidation,
+    liquidity_fees,
+    posting,
+    reversal,
+    settlement,
+    slippage,
+    transfer,
+    variation,
+)
 from engine.money import ETH, USD, Currency, Money, usd
 from engine.orders import Fill, OrderId
 from engine.positions import Position, Sleeve
@@ -19,6 +34,11 @@ steady = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 USDC = Currency("USDC", 6)
 SUPPLY, DEBT = LendingSupply("aave-v3", ETH), LendingDebt("aave-v3", USDC)
 PUT = spx(3800, "P")
+VX = Future("VX", "VIX", datetime(2023, 3, 22, 13, tzinfo=UTC), Decimal(1000))
+PERP, REIT = Perpetual("perp-v2", "ETH", USDC), FundShare("VNQ")
+POOL = LiquidityRange("uni", ETH, USDC, Decimal(1200), Decimal(2400), 3000)
+RWD = Currency("RWD", 18)
+LINE = credit_line.LineAccount("reit-line", usd(10**9), Decimal("0.065"), Decimal("0.005"))
 
 
 def held(instrument, units, sleeve=Sleeve.CONDOR, venue="paper"):
@@ -110,10 +130,72 @@ def one_event(draw, number):
 
 
 @st.composite
+def one_carry(draw, number):
+    """The entries of one event that is no exchange, on day `number`."""
+    at, key = START + timedelta(days=number), f"e{number}"
+    day, price = at.date(), Decimal(draw(st.integers(1, 4000)))
+    dollars = cash(Money(draw(amounts), USD))
+    match draw(st.integers(0, 11)):
+        case 0:
+            due = variation.variation_due(VX, carried=draw(st.integers(-9, 9)), last=Decimal("17.05"), settles=price)
+            return [variation.variation_entry(held(VX, 1), due, day, at=at)]
+        case 1:
+            long = held(PERP, draw(wide), Sleeve.DEFI, "perp-v2")
+            due = costs.funding_due(PERP, long.held, price=price, rate=Decimal("0.0001"))
+            return [costs.funding(long, due, at=at, cash_venue="safe")]
+        case 2:
+            return [costs.broker_interest(dollars, day, at=at)]
+        case 3:
+            return [costs.venue_fee("wire", dollars, key=key, at=at)]
+        case 4:
+            announced = dividends.Dividend(REIT, day, Decimal("0.87"), Decimal("0.15"))
+            shares = held(REIT, draw(st.integers(-500, 500).filter(bool)))
+            declared = dividends.dividend(announced, shares, at=at, paid=False)
+            paid = dividends.dividend(announced, shares, at=at, paid=True)
+            return [declared, *reversal.finalised(paid, [declared])][: draw(st.sampled_from([1, 3]))]
+        case 5:
+            tokens = [Money(draw(positive), ETH), Money(draw(positive), USDC)]
+            owner = held(POOL, 1, Sleeve.DEFI, "uni")
+            return [liquidity_fees.liquidity_fees(owner, tokens, key=key, at=at, cash_venue="safe")]
+        case 6:
+            taken = draw(positive)
+            return [
+                liquidation.liquidated(
+                    held(SUPPLY, -taken, Sleeve.DEFI, "aave-v3"),
+                    held(DEBT, draw(positive), Sleeve.DEFI, "aave-v3"),
+                    bonus=liquidation.liquidation_bonus(Money(taken, ETH), 10_500),
+                    key=liquidation.foreign_key(1, key, 0),
+                    at=at,
+                    evidence={},
+                )
+            ]
+        case 7:
+            stable = cash(Money(draw(amounts), USDC), Sleeve.DEFI, "safe")
+            marked = depeg.depeg_mark(stable, Decimal("0.97"), day, at=at, marked=usd(0))
+            return [marked] if marked else []
+        case 8:
+            return [
+                emissions.claimed(cash(Money(draw(positive), RWD), Sleeve.DEFI, "safe"), key=key, at=at, evidence={})
+            ]
+        case 9:
+            to, draw_down = (Sleeve.CONDOR, "paper"), Money(draw(st.integers(1, 10**9)), USD)
+            interest, fee = credit_line.charges(LINE, {day: draw_down}, day)
+            return [
+                credit_line.drawn(LINE, draw_down, owed=usd(0), to=to, at=at, key=key),
+                credit_line.charged(LINE, interest, fee, day, sleeve=to[0], venue=to[1], at=at),
+            ]
+        case 10:
+            measured = slippage.Markout(key, 1, Decimal("1.01"), Decimal(1), price, Decimal(0), Decimal(0))
+            return [slippage.leakage_entry(measured, Sleeve.DEFI, USDC, fill_key=key, at=at)]
+        case _:
+            return [transfer.moved(held(PUT, draw(st.integers(1, 9))), Sleeve.DEFI, "safe", key=key, at=at)]
+
+
+@st.composite
 def journals(draw, most=12):
     """Any sequence of events, as one list of entries with distinct keys."""
     count = draw(st.integers(0, most))
-    return [entry for number in range(count) for entry in draw(one_event(number))]
+    return [entry for number in range(count) for entry in draw(st.one_of(one_event(number), one_carry(number)))]
 
 
 def days(*offsets):

@@ -11,7 +11,7 @@ from engine.instruments import Cash
 from engine.ledger import balances, lending, posting, reversal, settlement, transfer
 from engine.money import ETH, USD, Money, usd
 from engine.positions import Book, Sleeve
-from tests.engine.ledger.events import DEBT, PUT, START, SUPPLY, USDC, cash, fill, held, journals, steady
+from tests.engine.ledger.events import DEBT, PUT, START, SUPPLY, USDC, cash, fill, held, journals, steady, wide
 
 
 def by_account(*entries):
@@ -158,6 +158,74 @@ def test_a_correction_takes_the_first_execution_back_and_posts_the_second():
     assert len({first.key, *(entry.key for entry in pair)}) == 3
 
 
+def revised(revision, lots):
+    again = fill("fill:paper:0001", held(PUT, lots), cash(usd(-250 * lots)))
+    return lambda journal: reversal.correction(journal[0], again, revision=revision, posted=journal)
+
+
+@pytest.mark.fault("F32")
+def test_a_second_revision_takes_back_the_first_and_is_posted_once():
+    journal = [posting.entry_for(fill("fill:paper:0001", held(PUT, 2), cash(usd(-500))))]
+    for again in (revised("02", 1), revised("03", 3), revised("03", 3), revised("02", 1)):
+        journal += again(journal)
+
+    assert balances.book(journal).held(PUT).units == 3
+    assert len({entry.key for entry in journal}) == len(journal) == 5
+
+
+def test_a_correction_of_a_correction_is_refused():
+    first = posting.entry_for(fill("fill:paper:0001", held(PUT, 2), cash(usd(-500))))
+    pair = reversal.correction(first, fill("fill:paper:0001", held(PUT, 1), cash(usd(-250))), revision="02")
+
+    for entry in pair:
+        with pytest.raises(LedgerError, match="is not corrected"):
+            reversal.correction(entry, fill("x", held(PUT, 1)), revision="03")
+        with pytest.raises(LedgerError, match="is not corrected"):
+            reversal.reversed_entry(entry, at=START, reason="undo the undoing")
+
+
+def imported(journal, entries):
+    """What a journal does: append what has a new key."""
+    known = {entry.key for entry in journal}
+    return [*journal, *(entry for entry in entries if entry.key not in known)]
+
+
+@pytest.mark.requirement("D34")
+@steady
+@given(journals())
+def test_importing_twice_changes_nothing_and_replay_gives_the_same_books(entries):
+    once = imported([], entries)
+
+    assert len(once) == len(entries)
+    assert imported(once, entries) == once
+    assert balances.trial_balance(imported([], once)) == balances.trial_balance(entries)
+    assert set(balances.book(reversed(once))) == set(balances.book(entries))
+
+
+@pytest.mark.requirement("D34")
+@steady
+@given(journals())
+def test_reversing_every_original_leaves_nothing(entries):
+    originals = [e for e in entries if not {"reverses", "corrects"} & e.evidence.keys()]
+    derived = [e for e in entries if {"reverses", "corrects"} & e.evidence.keys()]
+    back = [reversal.reversed_entry(e, at=e.at, reason="all") for e in originals]
+
+    assert balances.trial_balance([*entries, *back]) == balances.trial_balance(derived)
+
+
+@pytest.mark.fault("F17")
+@steady
+@given(wide, wide.filter(lambda units: abs(units) < 2**200))
+def test_any_256_bit_amount_passes_through_an_entry_unchanged(units, other):
+    entry = posting.capital(cash(Money(units, ETH), Sleeve.DEFI, "safe"), key="c", at=START)
+    again = posting.capital(cash(Money(other, ETH), Sleeve.DEFI, "safe"), key="d", at=START)
+
+    found = balances.book([entry, again]).held(Cash(ETH))
+
+    assert found.units == units + other
+    assert Money.of(str(found.amount), ETH) == found
+
+
 class TestSettlement:
     @pytest.mark.parametrize(
         ("lots", "level", "paid"), [(2, "3750", "10000"), (-2, "3750", "-10000"), (-2, "3800", "0")]
@@ -189,6 +257,7 @@ class TestTransfer:
         sent = Money(1_000_000_000, USDC)
         return transfer.Transfer("t1", sent, Sleeve.DEFI, "safe", Sleeve.CONDOR, "paper", due)
 
+    @pytest.mark.requirement("S56")
     def test_money_under_way_is_in_neither_engine(self):
         sent = transfer.sent(self.move(), at=START)
 

@@ -1,16 +1,17 @@
 import math
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 
 import pytest
 from hypothesis import given
 
 from engine.instruments import MARKET_ZONE
-from engine.ledger import balances, posting
+from engine.ledger import balances, costs, depeg, posting, slippage
 from engine.ledger.irr import Basis
 from engine.ledger.statements import WEDGES, nav, statement, total
-from engine.money import ETH, usd
+from engine.money import ETH, USD, Money, usd
 from engine.positions import Sleeve
-from tests.engine.ledger.events import PUT, START, cash, fill, held, journals, steady
+from tests.engine.ledger.events import PERP, PUT, START, USDC, cash, fill, held, journals, steady
 
 RATES = {"finance_rate": 0.065, "reinvestment_rate": 0.042}
 NOTHING = dict.fromkeys(Sleeve, 0.0)
@@ -60,7 +61,7 @@ def test_net_is_gross_less_its_wedges_and_the_sleeves_sum_to_the_whole():
     assert condor.wedges_bp["fees"] == pytest.approx(1e4 * (107_500 / 99_300 - 107_500 / 99_800))
     assert condor.wedges_bp["slippage"] == pytest.approx(1e4 * (107_500 / 99_800 - 1.075))
     assert math.fsum(condor.wedges_bp.values()) == pytest.approx(1e4 * (condor.gross.rate - condor.net.rate))
-    assert condor.costs == {"fees": 500.0, "gas": 0.0, "slippage": 200.0, "interest": 0.0}
+    assert condor.costs == dict.fromkeys(WEDGES, 0.0) | {"fees": 500.0, "slippage": 200.0}
     assert (whole.put_in, whole.gain) == (110_000.0, 7_500.0)
     assert whole.net.rate == pytest.approx(7_500 / 110_000, abs=1e-12)
 
@@ -137,3 +138,35 @@ def test_gas_is_valued_at_the_rate_of_its_day():
     assert made.blended.costs["gas"] == pytest.approx(16.0)
     assert made.blended.gross.rate == pytest.approx(0.0, abs=1e-9)
     assert ETH.decimals == 18
+
+
+@pytest.mark.requirement("D15")
+def test_funding_and_leakage_are_wedges_and_an_unrealised_mark_is_none():
+    last = START + timedelta(days=365)
+    stable = cash(Money.of(1000, USDC), Sleeve.DEFI, "safe")
+    searched = slippage.Markout("0x1", 1, Decimal("1.02"), Decimal(1), Decimal(1000), Decimal(0), Decimal(0))
+    entries = [
+        posting.capital(cash(usd(10_000)), key="c", at=START),
+        costs.funding(held(PERP, 1), usd(-300), at=last),
+        costs.funding(held(PERP, 1), usd(100), at=last - timedelta(hours=8)),
+        posting.entry_for(fill("f", held(PUT, 1), cash(usd(-520)), slippage=usd(-50), at=last)),
+        slippage.leakage_entry(searched, Sleeve.CONDOR, USD, fill_key="f", at=last),
+        depeg.depeg_mark(stable, Decimal("0.95"), last.date(), at=last, marked=usd(0)),
+    ]
+
+    made = statement(
+        entries,
+        start=date(2023, 2, 6),
+        end=date(2024, 2, 7),
+        opening=NOTHING,
+        closing={Sleeve.CONDOR: 9_780.0},
+        rate=worth,
+        **RATES,
+    )
+
+    condor, whole = made.sleeves[Sleeve.CONDOR], made.blended
+    assert condor.costs == dict.fromkeys(WEDGES, 0.0) | {"slippage": 30.0, "mev": 20.0, "funding": 200.0}
+    assert whole.costs == condor.costs
+    assert condor.gross.rate == pytest.approx((9_780 + 250) / 10_000 - 1, abs=1e-6)
+    assert condor.wedges_bp["mev"] == pytest.approx(20.0, abs=0.01)
+    assert math.fsum(condor.wedges_bp.values()) == pytest.approx(1e4 * (condor.gross.rate - condor.net.rate))

@@ -60,6 +60,7 @@ rates = st.floats(-0.05, 0.5, allow_nan=False)
 
 
 @pytest.mark.requirement("D14")
+@pytest.mark.requirement("S49")
 def test_the_worked_vector_is_six_ninety_nine():
     chain = Source("chain", 200_000, Cost(rate=0.055, gas=0.004, ramp=0.006))
 
