@@ -13,7 +13,17 @@ from tests.benchmarks.timing import NOT_RUN, Row
 ROOT = Path(__file__).resolve().parents[2]
 WORKLOADS = tuple(
     name
-    for name in ("start_up", "black76", "implied_vol", "book_paths", "book_revaluation", "mean_cvar")
+    for name in (
+        "start_up",
+        "black76",
+        "implied_vol",
+        "book_paths",
+        "book_revaluation",
+        "xirr",
+        "mean_cvar",
+        "onchain_reads",
+        "ledger_store",
+    )
     if find_spec(f"tests.benchmarks.{name}")
 )
 

@@ -39,6 +39,8 @@ JOURNAL, RAW, ALONE, ORM = "journal", "sqlite3, same rows", "sqlite3, legs alone
 SHARED, COPY = "journal on PostgreSQL", "psycopg COPY, same rows"
 _SUMS = "SELECT account, instrument, group_concat(units, ',') FROM legs {} GROUP BY 1, 2 ORDER BY 1, 2"
 _HALF = date(2023, 6, 30)
+_DISK = Path(__file__).resolve().parents[2] / "build"
+"""Where the databases are: a folder for temporary files may be in memory, where a durable commit costs nothing."""
 _QUERIES = {
     "": _SUMS.format(""),
     "until a day": _SUMS.format(f"WHERE day <= '{_HALF}'"),
@@ -75,7 +77,8 @@ def run(*, quick: bool = False) -> list[Row]:
     postings, rounds = (50_000, 1) if quick else (1_000_000, 3)
     posted = list(entries(postings // 2))
     with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=Path.cwd() / "build")))
+        _DISK.mkdir(exist_ok=True)
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=_DISK)))
         with SqlJournal(_empty(folder)) as journal:
             assert journal.post(posted) == len(posted)
             assert journal.post(posted[:1000]) == 0
