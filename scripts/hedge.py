@@ -8,14 +8,13 @@ import typer
 from typer.exceptions import TyperException
 
 from engine.errors import EngineError
-from scripts import chain, ledger, market, policy, rebalance, workspace_verbs
+from scripts import chain, ledger, market, policy, rebalance, simulate, workspace_verbs
 from scripts.demo import demo
 from scripts.exits import INTERRUPTED, UNEXPECTED, USAGE, exit_code
 from scripts.margin import margin
 from scripts.price import price
 from scripts.report import report
 from scripts.signals import signals
-from scripts.simulate import simulate
 from scripts.stress import stress
 from scripts.surface import surface
 
@@ -43,7 +42,7 @@ app.command("apply")(rebalance.apply)
 app.command("reconcile")(ledger.reconcile)
 app.add_typer(ledger.app, name="ledger")
 app.command("report")(report)
-app.command("simulate")(simulate)
+app.add_typer(simulate.app, name="simulate")
 
 
 @app.callback()

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from datetime import date
     from pathlib import Path
 
+    from engine.policy.settings import Policy
     from engine.signals.observations import Observations
     from engine.simulation.layer_replay import LayerReplay, Replay, Stress
 
@@ -20,31 +21,32 @@ def history(
     folder: str = typer.Option(..., "--data", help="Folder of recorded histories and observations."),
     first: str = typer.Option(_FIRST, "--from", help="First session."),
     last: str = typer.Option(_LAST, "--to", help="Last session; the replay ends earlier where SPX or VIX do."),
+    policy_file: str = typer.Option("", "--policy", help="Policy file; the default policy without it."),
     as_json: bool = typer.Option(False, "--json", help="One JSON document."),
 ) -> None:
     """When each hedge layer would have switched on and off, and how often stress followed."""
     from pathlib import Path
 
+    from adapters.files.policy_file import read_policy
     from engine.simulation.layer_replay import Stress
 
-    stress = Stress()
-    found = _replayed(Path(folder), _day(first), _day(last), stress)
+    stress, policy = Stress(), read_policy(Path(policy_file) if policy_file else None)
+    found = _replayed(Path(folder), _day(first), _day(last), policy, stress)
     if as_json:
         _write_json(found, stress)
     else:
         _print(found, stress)
 
 
-def _replayed(folder: "Path", first: "date", last: "date", stress: "Stress") -> "Replay":
+def _replayed(folder: "Path", first: "date", last: "date", policy: "Policy", stress: "Stress") -> "Replay":
     from datetime import timedelta
 
     from adapters.files.observations import read_meetings, read_observations, session_axis
     from engine.policy.judgement import rulebook, signals_for
-    from engine.policy.settings import Policy
     from engine.signals.columns import read
     from engine.simulation.layer_replay import arming_rules, replay, session_closes
 
-    policy, observations = Policy(), read_observations(folder)
+    observations = read_observations(folder)
     end = _recorded_until(observations, first, last)
     axis = session_axis(first, end)
     sessions = session_axis(first, end + timedelta(days=_AHEAD_DAYS)).days

@@ -1,11 +1,17 @@
-"""`hedge simulate`: carry a plan out on a fork of the workspace's chain; the chain itself is not touched."""
+"""`hedge simulate`: a plan on a fork of the workspace's chain, or the rules over recorded history; nothing is sent."""
 
 from pathlib import Path
 
 import typer
 
+from scripts.history import history
 
-def simulate(
+app = typer.Typer(help="What would happen: on a fork, or over recorded history.", no_args_is_help=True)
+app.command("history")(history)
+
+
+@app.command("fork")
+def fork(
     plan_file: Path = typer.Argument(..., help="Plan file."),
     workspace: Path = typer.Option(Path(), "-C", help="Workspace folder."),
     as_json: bool = typer.Option(False, "--json", help="One JSON document."),
@@ -23,14 +29,14 @@ def simulate(
     plan = read_plan(plan_file)
     with (
         opened(workspace) as (where, desk),
-        start_anvil(fork=desk.chain) as fork,
+        start_anvil(fork=desk.chain) as copy,
         TemporaryDirectory() as scratch,
         open_journal(Path(scratch) / "ledger.sqlite") as journal,
     ):
-        fork.warp(fork.block().timestamp + 1)
+        copy.warp(copy.block().timestamp + 1)
         there = open_desk(
             where.root,
-            fork,
+            copy,
             where.standing.addresses,
             safe=where.standing.safe,
             ramp=where.standing.ramp,
@@ -66,6 +72,4 @@ if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
     from scripts.hedge import run
 
-    app = typer.Typer(rich_markup_mode=None, add_completion=False, pretty_exceptions_enable=False)
-    app.command()(simulate)
     sys.exit(run(app))

@@ -28,7 +28,7 @@ CASES = [
     (["demo", "--backend", "ganache"], 2),
     (["demo", "--rpc", "http://127.0.0.1:1"], 20),
     (["init", "."], 2),
-    (["simulate", "absent.json"], 2),
+    (["simulate", "fork", "absent.json"], 2),
 ]
 FILES = {
     "empty.csv": "",

@@ -33,7 +33,7 @@ def applied(desk, plan, tmp_path_factory):
     shutil.copyfile(plan, edited)
     edited.write_text(edited.read_text(encoding="utf-8").replace("aave-cheap", "aave-dear"), encoding="utf-8")
     steps["edited"] = hedge("apply", edited, "-C", desk)
-    steps["simulated"] = hedge("simulate", plan, "-C", desk, "--json")
+    steps["simulated"] = hedge("simulate", "fork", plan, "-C", desk, "--json")
     steps["applied"] = hedge("apply", plan, "-C", desk, "--json")
     steps["again"] = hedge("apply", plan, "-C", desk)
     return steps

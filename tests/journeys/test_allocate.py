@@ -1,0 +1,134 @@
+"""`hedge allocate` as an operator runs it: a market and a book in, lots and the price of each limit out."""
+
+import json
+from contextlib import redirect_stderr, redirect_stdout
+from io import StringIO
+from types import SimpleNamespace
+
+import pytest
+import typer
+
+from scripts.allocate import allocate as verb
+from scripts.hedge import run
+from tests.journeys.conftest import SHARED
+
+app = typer.Typer(rich_markup_mode=None, add_completion=False, pretty_exceptions_enable=False)
+app.command()(verb)
+
+CHAIN = SHARED / "chains" / "spx-2023-02-07.csv"
+NARROW = "[core]\ndte_min = 50\ndte_target = 52\ndte_max = 53\n"
+pytestmark = pytest.mark.journey
+
+
+def hedge_allocate(*arguments, check=0):
+    """Run the verb in this process: the result carries output and error."""
+    out, err = StringIO(), StringIO()
+    with redirect_stdout(out), redirect_stderr(err):
+        code = run(app, [str(argument) for argument in arguments])
+    assert code == check, err.getvalue()
+    return SimpleNamespace(stdout=out.getvalue(), stderr=err.getvalue())
+
+
+@pytest.fixture(scope="module")
+def policy(tmp_path_factory):
+    path = tmp_path_factory.mktemp("policies") / "one expiry.toml"
+    path.write_text(NARROW, encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def ran(policy, tmp_path_factory):
+    html = tmp_path_factory.mktemp("pages") / "allocation.html"
+    out = hedge_allocate("--policy", policy, "--json", "--html", html)
+    return json.loads(out.stdout), html.read_text(encoding="utf-8")
+
+
+@pytest.mark.requirement("D33")
+def test_it_proposes_lots_and_prices_every_limit_in_basis_points(ran):
+    document, _ = ran
+    answer = document["answer"]
+
+    assert document["schema"] == "hedge.allocate/1"
+    assert document["status"] == "proposed"
+    assert any(line["kind"] == "condor" and line["wanted"] > 0 for line in answer["lines"])
+    assert all(line["wanted"] % 1 == 0 for line in answer["lines"])
+    assert answer["objective_usd"] > 0
+    assert answer["objective_bps"] == pytest.approx(answer["objective_usd"] / answer["capital_usd"] * 1e4)
+    assert 0 < answer["drawdown"] <= 0.06
+    assert answer["cell"]
+    assert {"margin", "cash", "drawdown_2sd", "hedge_ratio"} <= {limit["limit"] for limit in answer["limits"]}
+    assert all(limit["cost_bps"] >= 0 for limit in answer["limits"])
+    assert any(limit["binds"] for limit in answer["limits"])
+    assert document["measure"].startswith("real-world")
+    assert any("no book given" in line for line in document["assumptions"])
+    assert document["next"]
+
+
+def test_the_page_and_the_text_say_the_same(ran, policy):
+    document, page = ran
+    text = hedge_allocate("--policy", policy).stdout
+
+    for line in document["answer"]["lines"]:
+        assert line["instrument"] in page
+        assert line["instrument"] in text
+    for reason in document["reasons"]:
+        assert reason in text
+    assert "real-world" in page
+    assert "<script" not in page
+    assert "next: hedge plan new" in text
+
+
+@pytest.mark.requirement("D33")
+def test_lifting_the_dearest_limit_gains_what_it_was_said_to_cost(ran, policy):
+    document, _ = ran
+    dearest = max(document["answer"]["limits"], key=lambda limit: limit["cost_bps"])
+
+    lifted = json.loads(hedge_allocate("--policy", policy, "--without", dearest["limit"], "--json").stdout)
+
+    gained = lifted["answer"]["objective_bps"] - document["answer"]["objective_bps"]
+    assert lifted["status"] == "what-if"
+    assert gained == pytest.approx(dearest["cost_bps"], abs=1e-6)
+
+
+@pytest.mark.requirement("D33")
+def test_at_fair_prices_nothing_is_proposed(policy):
+    document = json.loads(hedge_allocate("--policy", policy, "--measure", "risk_neutral", "--json").stdout)
+
+    assert document["answer"]["lines"] == []
+    assert document["next"] == ["hedge stress"]
+
+
+@pytest.mark.requirement("S39")
+def test_limits_in_conflict_are_named_with_exit_code_31(policy, tmp_path):
+    book = tmp_path / "too much on chain.csv"
+    book.write_text("quantity,instrument,sleeve,venue\n500000,USD,,\n500000,USDC,,\n", encoding="utf-8")
+
+    refused = hedge_allocate("--policy", policy, "--book", book, check=31)
+
+    assert refused.stdout == ""
+    assert "smallest conflicting set: sleeve_cap" in refused.stderr
+    assert len(refused.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--without", "gravity"], "no such limit"),
+        (["--measure", "hope"], "no such measure"),
+        (["--chain", "absent.csv", "-C", "desk"], "exclude each other"),
+    ],
+)
+def test_wrong_arguments_are_refused_in_one_line(arguments, words):
+    refused = hedge_allocate(*arguments, check=2)
+
+    assert refused.stdout == ""
+    assert words in refused.stderr
+
+
+@pytest.mark.skipif(not CHAIN.exists(), reason="recorded market data is not beside the project")
+def test_a_recorded_chain_is_allocated_on_within_the_limits(policy):
+    document = json.loads(hedge_allocate("--chain", CHAIN, "--json").stdout)
+
+    assert document["asof"].startswith("2023-02-07")
+    assert document["answer"]["drawdown"] <= 0.06
+    assert document["answer"]["margin_usd"] <= 30_000
