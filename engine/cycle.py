@@ -1,7 +1,7 @@
 """The whole job on one page: observe, decide, plan, check. What follows has effects and lives in `plan.saga`."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -10,6 +10,7 @@ from engine.ledger.wacc import ChainLoan, marginal_cost
 from engine.market import Floats, LendingMarket, MarketSnapshot
 from engine.orders import CheckedPlan, Order, Plan, StateMark, VaultBatch
 from engine.plan.canonical import sealed
+from engine.policy.outcomes import Law
 from engine.policy.settings import Policy
 from engine.policy.target import Frame, Target, frame, target
 from engine.positions import Book
@@ -34,7 +35,14 @@ class Decision:
 
 
 def decide(
-    snapshot: MarketSnapshot, book: Book, policy: Policy, *, fee_per_contract: float, borrowed_cash: float = 0.0
+    snapshot: MarketSnapshot,
+    book: Book,
+    policy: Policy,
+    *,
+    fee_per_contract: float,
+    borrowed_cash: float = 0.0,
+    law: Law = Law.REAL_WORLD,
+    without: Collection[str] = (),
 ) -> Decision:
     """
     What to do now, and why. Pure: the same inputs give the same decision.
@@ -43,6 +51,8 @@ def decide(
     ----------
     fee_per_contract : broker's fees for one index option, USD
     borrowed_cash : USD at the broker that a loan brought and that may serve as margin (S46)
+    law : the measure expectations are taken under (D33)
+    without : hard limits to lift, by name: what the answer would be, which no check lets through
     """
     view = pricing_view(snapshot)
     measure = frame(snapshot, view, book, policy)
@@ -67,6 +77,9 @@ def decide(
         marginal_cost=cost,
         fee_per_contract=fee_per_contract,
         borrowed_cash=borrowed_cash,
+        law=law,
+        premium=premium,
+        without=without,
     )
     return Decision(snapshot, view, book, policy, measure, aim, limits_of(snapshot, view, measure)(book, 0.0))
 

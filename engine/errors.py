@@ -6,7 +6,9 @@ Every error the project raises.
     ├── ConfigError           ChainMismatch, LimitOutOfRange, UnknownKey
     ├── MarketDataError       StaleQuote, MissingQuote, ArbitrageInChain, UnreadableMarketFile
     ├── LimitBreached         carries every breach
-    ├── ApprovalError         ThresholdNotMet, PlanChanged, SnapshotExpired, AlreadyApplied
+    ├── ApprovalError         ThresholdNotMet, PlanChanged, SnapshotExpired, AlreadyApplied;
+    │                         the committee's own (NotSeated, VotedTwice, OutsideWindow, QuorumNotMet,
+    │                         StillLocked, ProposalExpired) and PaperGateShut stand beside their rules
     ├── VenueError            VenueUnavailable | OrderRejected | OutcomeUnknown
     ├── LedgerError           UnbalancedEntry, UnmatchedLot, DoesNotReconcile
     ├── StorageError          DiskFull, SchemaMismatch, Busy

@@ -1,11 +1,13 @@
 """One Aave v3 market as a venue: supply, withdraw, borrow at the variable rate, repay."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from adapters.evm.aave_wire import Action, Move, Pool, changes, encode, found, market, move, permits, said
+from adapters.evm.batch_reads import Moved, Reads, steady
 from adapters.evm.chain import BlockTag, Chain
-from adapters.evm.contract import Contract
+from adapters.evm.contract import Contract, Query
 from adapters.evm.erc20 import Token
 from adapters.evm.wire import Holder, Permit, events, fill, refused
 from contracts_abi import load
@@ -15,6 +17,8 @@ from engine.market import LendingMarket
 from engine.money import Money
 from engine.orders import Address, Call, Fill, Order
 from engine.ports import Receipt
+
+_TERMS = ("reserve", "collateral", "liquidity", "kink", "base", "slope1", "slope2")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,7 @@ class AaveMarket:
         self.collateral, self.asset = tokens[collateral], tokens[asset]
         self.pool = Pool(name, Contract(addresses.pool, load("aave-v3-pool")), dict(tokens), holder.safe)
         self._data = Contract(addresses.data_provider, load("aave-v3-data-provider"))
+        self._known: tuple[Address, Address] | None = None
 
     def permits(self) -> tuple[Permit, ...]:
         """What a vault must allow for this venue."""
@@ -106,13 +111,20 @@ class AaveMarket:
 
     def balances(self, owner: str, *, block: BlockTag = "latest") -> dict[str, int]:
         """As `positions`, at a block of choice."""
+        return self.balance_reads(owner).at(self.chain, block)
+
+    def balance_reads(self, owner: str) -> Reads[dict[str, int]]:
+        """The reads behind `balances`."""
         tokens = list(self.pool.tokens.values())
-        queries = [self._data.query("getUserReserveData", token.address, owner) for token in tokens]
-        held: dict[str, int] = {}
-        for token, reserve in zip(tokens, self.chain.read_many(queries, block=block), strict=True):
-            held[LendingSupply(self.name, token.currency).id] = int(reserve["currentATokenBalance"])
-            held[LendingDebt(self.name, token.currency).id] = -int(reserve["currentVariableDebt"])
-        return {name: units for name, units in held.items() if units}
+
+        def make(answers: Sequence[Any]) -> dict[str, int]:
+            held: dict[str, int] = {}
+            for token, reserve in zip(tokens, answers, strict=True):
+                held[LendingSupply(self.name, token.currency).id] = int(reserve["currentATokenBalance"])
+                held[LendingDebt(self.name, token.currency).id] = -int(reserve["currentVariableDebt"])
+            return {name: units for name, units in held.items() if units}
+
+        return Reads(tuple(self._data.query("getUserReserveData", token.address, owner) for token in tokens), make)
 
     def health(self, owner: str, *, block: BlockTag = "latest") -> float:
         """Health factor of `owner`: below 1 anybody may liquidate; infinite without debt."""
@@ -121,40 +133,58 @@ class AaveMarket:
 
     def lending(self, *, block: BlockTag = "latest") -> LendingMarket:
         """Rates, limits, liquidity and rate model of `asset` against `collateral`, all at one block."""
-        number = block if isinstance(block, int) else self.chain.block(block).number
+        where = block if isinstance(block, int) else self.chain.block(block).pinned
+        return steady(lambda: self.lending_reads().at(self.chain, where))
+
+    def lending_reads(self) -> Reads[LendingMarket]:
+        """
+        The reads behind `lending`.
+
+        The reserve's own token and its rate strategy are known from the last reading; governance may move
+        either, so both are asked again, and `Moved` is raised where they did.
+        """
         asset, data = self.asset.address, self._data
-        tokens, strategy = self.chain.read_many(
-            [data.query("getReserveTokensAddresses", asset), data.query("getInterestRateStrategyAddress", asset)],
-            block=number,
-        )
-        model = Contract(strategy, load("aave-v3-rate-strategy"))
-        names = ("reserve", "collateral", "liquidity", "kink", "base", "slope1", "slope2")
-        answers = self.chain.read_many(
-            [
-                data.query("getReserveData", asset),
-                data.query("getReserveConfigurationData", self.collateral.address),
-                self.asset.contract.query("balanceOf", tokens["aTokenAddress"]),
-                model.query("OPTIMAL_USAGE_RATIO"),
-                model.query("getBaseVariableBorrowRate"),
-                model.query("getVariableRateSlope1"),
-                model.query("getVariableRateSlope2"),
-            ],
-            block=number,
-        )
-        return market(self.name, self.asset, dict(zip(names, answers, strict=True)))
+        where = [data.query("getReserveTokensAddresses", asset), data.query("getInterestRateStrategyAddress", asset)]
+        known = self._known
+
+        def make(answers: Sequence[Any]) -> LendingMarket:
+            tokens, strategy, *terms = answers
+            self._known = tokens["aTokenAddress"], strategy
+            if self._known != known:
+                raise Moved(f"rate model of {self.asset.currency} in {self.name}")
+            return market(self.name, self.asset, dict(zip(_TERMS, terms, strict=True)))
+
+        return Reads((*where, *(self._terms(*known) if known else ())), make)
 
     def prices(self, *, block: BlockTag = "latest") -> dict[str, float]:
         """USD per token by code, as this market's oracle says."""
+        return self.price_reads().at(self.chain, block)
+
+    def price_reads(self) -> Reads[dict[str, float]]:
+        """The reads behind `prices`."""
         oracle = Contract(self.addresses.oracle, load("aave-v3-oracle"))
         tokens = list(self.pool.tokens.values())
-        unit, raw = self.chain.read_many(
-            [
-                oracle.query("BASE_CURRENCY_UNIT"),
-                oracle.query("getAssetsPrices", [token.address for token in tokens]),
-            ],
-            block=block,
-        )
-        return {token.currency.code: price / unit for token, price in zip(tokens, raw, strict=True)}
+        asked = oracle.query("BASE_CURRENCY_UNIT"), oracle.query("getAssetsPrices", [token.address for token in tokens])
+
+        def make(answers: Sequence[Any]) -> dict[str, float]:
+            unit, raw = answers
+            return {token.currency.code: price / unit for token, price in zip(tokens, raw, strict=True)}
+
+        return Reads(asked, make)
+
+    def _terms(self, receipt_token: Address, strategy: Address) -> Iterator[Query]:
+        """In the order of `_TERMS`."""
+        yield self._data.query("getReserveData", self.asset.address)
+        yield self._data.query("getReserveConfigurationData", self.collateral.address)
+        yield self.asset.contract.query("balanceOf", receipt_token)
+        model = Contract(strategy, load("aave-v3-rate-strategy"))
+        for name in (
+            "OPTIMAL_USAGE_RATIO",
+            "getBaseVariableBorrowRate",
+            "getVariableRateSlope1",
+            "getVariableRateSlope2",
+        ):
+            yield model.query(name)
 
     def _open(self, order: Order, asked: Move) -> None:
         reserve = asked.token.address

@@ -19,19 +19,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal, NewType, Self
 
 from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
+from adapters.evm.batch_reads import PROGRAM, READER, packed, unpacked
 from adapters.evm.contract import Query, decode_result
 from adapters.evm.reverts import reason_of
-from adapters.evm.rpc import HttpNode, Node, Reply
+from adapters.evm.rpc import HttpNode, Limits, Node, Reply, ReplyMalformed, Request, understood
 from engine.errors import ChainMismatch, ConfigError, OrderRejected, OutcomeUnknown, VenueUnavailable
 from engine.orders import Address
 from engine.ports import Receipt
 
-BlockTag = int | Literal["latest", "finalized", "safe", "pending", "earliest"]
+BlockHash = NewType("BlockHash", str)
+"""One block and no other: a read at it fails once the block has left the chain (EIP-1898)."""
+
+BlockTag = int | BlockHash | Literal["latest", "finalized", "safe", "pending", "earliest"]
 
 _MAY_BE_IN = ("nonce too low", "already known", "already imported", "known transaction", "nonce is too low")
 _REFUSED = (
@@ -88,9 +92,23 @@ class Block:
     gas_limit: int
 
     @property
+    def pinned(self) -> BlockHash:
+        """This block and no other, to read at."""
+        return BlockHash(self.hash)
+
+    @property
     def at(self) -> datetime:
         """When the block says it was made."""
         return datetime.fromtimestamp(self.timestamp, UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Heads:
+    """Where a chain is, asked in one round trip: latest block, number of the latest final one, price of gas."""
+
+    latest: Block
+    final: int
+    gas_price_wei: int
 
 
 class Chain:
@@ -110,7 +128,9 @@ class Chain:
 
     def __init__(self, node: Node, *, expected_chain_id: int | None = None) -> None:
         self.node = node
-        self.chain_id = int(self.request("eth_chainId"), 16)
+        self._limits: Limits = getattr(node, "limits", Limits())
+        self._multicall = self._limits.multicall
+        self.chain_id = self._number("eth_chainId")
         if expected_chain_id is not None and self.chain_id != expected_chain_id:
             node.close()
             raise ChainMismatch(expected=expected_chain_id, found=self.chain_id)
@@ -130,67 +150,126 @@ class Chain:
         """Head of the block at `tag`. Raises `VenueUnavailable` if the node has none."""
         if tag == "finalized" and self.node.finality_depth is not None:
             tag = max(0, self.height() - self.node.finality_depth)
-        found = self.request("eth_getBlockByNumber", _tag(tag), False)
-        if found is None:
-            raise VenueUnavailable(
-                f"block {tag} not found", why="the node does not have it", todo="wait for it to be mined"
-            )
-        return Block(
-            int(found["number"], 16),
-            found["hash"],
-            int(found["timestamp"], 16),
-            int(found.get("baseFeePerGas") or "0x0", 16),
-            int(found["gasLimit"], 16),
-        )
+        method = "eth_getBlockByHash" if _is_hash(tag) else "eth_getBlockByNumber"
+        return _block(self.request(method, tag if _is_hash(tag) else _tag(tag), False), str(tag))
+
+    def heads(self) -> Heads:
+        """Latest block, latest final block's number and gas price, in one round trip."""
+        asked: list[Request] = [
+            ("eth_getBlockByNumber", ("latest", False)),
+            ("eth_gasPrice", ()),
+            *([] if self.node.finality_depth is not None else [("eth_getBlockByNumber", ("finalized", False))]),
+        ]
+        latest, price, *final = [_result(reply) for reply in self.node.ask_many(asked)]
+        head = _block(latest, "latest")
+        with understood("eth_gasPrice"):
+            wei = int(price, 16)
+        depth = self.node.finality_depth
+        last = _block(final[0], "finalized").number if depth is None else max(0, head.number - depth)
+        return Heads(head, last, wei)
 
     def height(self) -> int:
         """Number of the latest block."""
-        return int(self.request("eth_blockNumber"), 16)
+        return self._number("eth_blockNumber")
 
     def call(
         self, to: str, data: bytes, *, block: BlockTag = "latest", sender: str | None = None, value: int = 0
     ) -> bytes:
         """What calling `to` with `data` returns at `block`; sends nothing. Raises `Reverted`."""
         found = self.request("eth_call", _call(to, data, sender, value), _tag(block))
-        return _octets(found)
+        with understood("eth_call"):
+            return _octets(found)
 
     def read_many(self, queries: Sequence[Query], *, block: BlockTag = "latest") -> list[Any]:
         """
-        Decoded answers to several `Contract.query(...)` at one and the same block.
+        Decoded answers to several `Contract.query(...)` at one and the same block, in one round trip.
 
-        A tag is pinned to its number first, so the answers cannot straddle two blocks.
+        Where one call does not do, a tag is pinned to its block's hash first: answers cannot straddle two
+        blocks, nor a reorganisation.
+        Raises `Reverted` for the first that reverts.
         """
-        number = block if isinstance(block, int) else self.block(block).number
-        replies = self.node.ask_many(
-            [("eth_call", (_call(query.to, query.data, None, 0), _tag(number))) for query in queries]
-        )
-        return [
-            decode_result(query.entry, _octets(_result(reply))) for query, reply in zip(queries, replies, strict=True)
+        answers = self.answers(queries, block=block)
+        for answer in answers:
+            if isinstance(answer, Reverted):
+                raise answer
+        return answers
+
+    def answers(self, queries: Sequence[Query], *, block: BlockTag = "latest") -> list[Any]:
+        """As `read_many`, with `Reverted` as the answer of a read that reverts."""
+        if self._multicall and 1 < len(queries) <= self._limits.calls_per_multicall:
+            found = self._in_one_call([(query, block) for query in queries])
+            if None not in found:  # one call is one block, whatever its tag
+                return [_decoded(query, answer) for query, answer in zip(queries, found, strict=True)]
+        return self.answers_at([(queries, block)])[0]
+
+    def answers_at(self, groups: Sequence[tuple[Sequence[Query], BlockTag]]) -> list[list[Any]]:
+        """As `answers`, for several groups of reads, each at a block of its own, in one round trip."""
+        wanted = [
+            (query, where)
+            for queries, block in groups
+            if queries
+            for where in [block if isinstance(block, int) or _is_hash(block) else self.block(block).pinned]
+            for query in queries
         ]
+        found: list[bytes | Reverted | None] = [None] * len(wanted)
+        if self._multicall and len(wanted) > 1:
+            found = self._in_one_call(wanted)
+        left = [at for at, answer in enumerate(found) if answer is None]
+        asked = [("eth_call", (_call(q.to, q.data, None, 0), _tag(where))) for q, where in (wanted[at] for at in left)]
+        for at, reply in zip(left, self.node.ask_many(asked) if asked else [], strict=True):
+            found[at] = _answer(reply)
+        answers = (_decoded(query, answer) for (query, _), answer in zip(wanted, found, strict=True))
+        return [[next(answers) for _ in queries] for queries, _ in groups]
+
+    def _in_one_call(self, wanted: Sequence[tuple[Query, BlockTag]]) -> list[bytes | Reverted | None]:
+        """Answers through the reading program; None for one it could not get."""
+        parts: list[tuple[BlockTag, list[Query]]] = []
+        for query, where in wanted:
+            if not parts or parts[-1][0] != where or len(parts[-1][1]) >= self._limits.calls_per_multicall:
+                parts.append((where, []))
+            parts[-1][1].append(query)
+        there = {READER: {"code": "0x" + PROGRAM.hex()}}
+        replies = self.node.ask_many(
+            [("eth_call", (_call(READER, packed(part), None, 0), _tag(where), there)) for where, part in parts]
+        )
+        found: list[bytes | Reverted | None] = []
+        for (_, part), reply in zip(parts, replies, strict=True):
+            try:
+                answers = unpacked(_octets(reply["result"]), len(part))
+            except (KeyError, ValueError, TypeError, AttributeError):
+                self._multicall = False  # this endpoint takes no override, or not so much at once
+                found += [None] * len(part)
+            else:  # a failure without a reason may be the gas of the whole call: it is asked again by itself
+                found += [data if done else Reverted(reason_of(data), data) if data else None for done, data in answers]
+        return found
 
     def balance(self, address: str, *, block: BlockTag = "latest") -> int:
         """Native balance in wei."""
-        return int(self.request("eth_getBalance", address, _tag(block)), 16)
+        return self._number("eth_getBalance", address, _tag(block))
 
     def nonce(self, address: str, *, block: BlockTag = "latest") -> int:
         """Transactions sent by `address` up to `block`."""
-        return int(self.request("eth_getTransactionCount", address, _tag(block)), 16)
+        return self._number("eth_getTransactionCount", address, _tag(block))
 
     def code(self, address: str, *, block: BlockTag = "latest") -> bytes:
         """Deployed code, empty for an account without code."""
-        return _octets(self.request("eth_getCode", address, _tag(block)))
+        found = self.request("eth_getCode", address, _tag(block))
+        with understood("eth_getCode"):
+            return _octets(found)
 
     def storage(self, address: str, slot: int, *, block: BlockTag = "latest") -> bytes:
         """The 32 bytes at `slot`."""
-        return _octets(self.request("eth_getStorageAt", address, hex(slot), _tag(block))).rjust(32, b"\0")
+        found = self.request("eth_getStorageAt", address, hex(slot), _tag(block))
+        with understood("eth_getStorageAt"):
+            return _octets(found).rjust(32, b"\0")
 
     def estimate_gas(self, to: str, data: bytes, *, sender: str, value: int = 0) -> int:
         """The node's estimate; it may be 6-13 % too low: submit with at least 1.3 times it."""
-        return int(self.request("eth_estimateGas", _call(to, data, sender, value)), 16)
+        return self._number("eth_estimateGas", _call(to, data, sender, value))
 
     def gas_price_wei(self) -> int:
         """What the node would pay per gas now."""
-        return int(self.request("eth_gasPrice"), 16)
+        return self._number("eth_gasPrice")
 
     def logs(
         self,
@@ -207,7 +286,10 @@ class Chain:
             "fromBlock": _tag(first),
             "toBlock": _tag(last),
         }
-        return list(self.request("eth_getLogs", query))
+        found = self.request("eth_getLogs", query)
+        if not isinstance(found, list) or not all(isinstance(log, dict) for log in found):
+            raise ReplyMalformed("eth_getLogs answered something else")
+        return found
 
     # sends
 
@@ -239,20 +321,20 @@ class Chain:
         found = self.request("eth_getTransactionReceipt", transaction_hash)
         if not found or found.get("blockNumber") is None:
             return None
-        block = self.block(int(found["blockNumber"], 16))
-        return Receipt(
-            transaction_hash=found["transactionHash"],
-            block=block.number,
-            block_hash=found["blockHash"],
-            at=block.at,
-            status=int(found["status"], 16),
-            gas_used=int(found["gasUsed"], 16),
-            gas_price_wei=int(found["effectiveGasPrice"], 16),
-            sender=to_checksum_address(found["from"]),
-            to=to_checksum_address(found["to"] or found["contractAddress"]),
-            logs=tuple(found["logs"]),
-            final=self.block("finalized").number >= block.number,
+        with understood("eth_getTransactionReceipt"):
+            number = int(found["blockNumber"], 16)
+        depth = self.node.finality_depth
+        final: Request = (
+            ("eth_blockNumber", ()) if depth is not None else ("eth_getBlockByNumber", ("finalized", False))
         )
+        block, last = [
+            _result(reply) for reply in self.node.ask_many([("eth_getBlockByNumber", (hex(number), False)), final])
+        ]
+        with understood("eth_getTransactionReceipt"):
+            reached = int(last, 16) - depth if depth is not None else int(last["number"], 16)
+            if block is None or block["hash"] != found["blockHash"]:
+                return None  # its block has just left the chain
+            return _receipt(found, _block(block, str(number)), final=reached >= number)
 
     def mined(self, transaction_hash: str, *, seconds: float = 30.0) -> Receipt:
         """
@@ -274,7 +356,9 @@ class Chain:
 
     def transaction(self, transaction_hash: str) -> dict[str, Any] | None:
         """The transaction as the node knows it, pending ones included; None if it does not."""
-        found: dict[str, Any] | None = self.request("eth_getTransactionByHash", transaction_hash)
+        found = self.request("eth_getTransactionByHash", transaction_hash)
+        if found is not None and (not isinstance(found, dict) or found.get("hash") != transaction_hash):
+            raise ReplyMalformed("eth_getTransactionByHash answered something else")
         return found
 
     # a local chain's clock
@@ -338,10 +422,59 @@ class Chain:
     ) -> None:
         self.close()
 
+    def _number(self, method: str, *params: object) -> int:
+        found = self.request(method, *params)
+        with understood(method):
+            return int(found, 16)
+
 
 def connect(url: str, *, expected_chain_id: int | None = None, timeout: float = 30.0) -> Chain:
     """A chain behind an RPC URL, which must serve `expected_chain_id` if given."""
     return Chain(HttpNode(url, timeout=timeout), expected_chain_id=expected_chain_id)
+
+
+def _block(found: Any, tag: str) -> Block:
+    if found is None:
+        raise VenueUnavailable(
+            f"block {tag} not found", why="the node does not have it", todo="wait for it to be mined"
+        )
+    with understood("eth_getBlockByNumber"):
+        return Block(
+            int(found["number"], 16),
+            found["hash"],
+            int(found["timestamp"], 16),
+            int(found.get("baseFeePerGas") or "0x0", 16),
+            int(found["gasLimit"], 16),
+        )
+
+
+def _receipt(found: dict[str, Any], block: Block, *, final: bool) -> Receipt:
+    return Receipt(
+        transaction_hash=found["transactionHash"],
+        block=block.number,
+        block_hash=block.hash,
+        at=block.at,
+        status=int(found["status"], 16),
+        gas_used=int(found["gasUsed"], 16),
+        gas_price_wei=int(found["effectiveGasPrice"], 16),
+        sender=to_checksum_address(found["from"]),
+        to=to_checksum_address(found["to"] or found["contractAddress"]),
+        logs=tuple(found["logs"]),
+        final=final,
+    )
+
+
+def _decoded(query: Query, answer: bytes | Reverted | None) -> Any:
+    return answer if isinstance(answer, Reverted) else decode_result(query.entry, answer or b"")
+
+
+def _answer(reply: Reply) -> bytes | Reverted:
+    try:
+        found = _result(reply)
+    except Reverted as reverted:
+        return reverted
+    with understood("eth_call"):
+        return _octets(found)
 
 
 def _result(reply: Reply) -> Any:
@@ -383,7 +516,13 @@ def _call(to: str, data: bytes, sender: str | None, value: int) -> dict[str, str
     return call if sender is None else {**call, "from": sender}
 
 
-def _tag(tag: BlockTag) -> str:
+def _is_hash(tag: BlockTag) -> bool:
+    return isinstance(tag, str) and tag.startswith("0x")
+
+
+def _tag(tag: BlockTag) -> object:
+    if _is_hash(tag):
+        return {"blockHash": tag, "requireCanonical": True}
     return hex(tag) if isinstance(tag, int) else tag
 
 
@@ -392,4 +531,4 @@ def _octets(text: str) -> bytes:
     return bytes.fromhex(text if len(text) % 2 == 0 else "0" + text)
 
 
-__all__ = ["Address", "Block", "BlockTag", "Chain", "Reverted", "connect"]
+__all__ = ["Address", "Block", "BlockHash", "BlockTag", "Chain", "Heads", "Reverted", "connect"]

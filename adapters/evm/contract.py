@@ -23,6 +23,7 @@ from eth_abi.exceptions import DecodingError, EncodingError
 from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
+from adapters.evm.layout import Layout, checksummed, fixed
 from engine.errors import InputError, VenueUnavailable
 from engine.orders import Address
 
@@ -122,11 +123,7 @@ class Contract:
         return self._entry("function", name)
 
     def _entry(self, kind: str, name: str) -> AbiEntry:
-        found = [
-            entry
-            for entry in self.abi
-            if entry["type"] == kind and name in (entry["name"], signature(entry) if "(" in name else None)
-        ]
+        found = _by_name(self.abi).get((kind, name), ())
         if len(found) != 1:
             raise InputError(
                 f"{kind} {name} not understood",
@@ -138,10 +135,12 @@ class Contract:
 
 def encode_call(entry: AbiEntry, arguments: Sequence[object]) -> bytes:
     """Calldata of one function entry, selector first. Raises `InputError` if the arguments do not fit."""
-    inputs = entry["inputs"]
+    inputs, known = entry["inputs"], _compiled(entry)
     try:
+        if known.inputs is not None:
+            return known.selector + known.inputs.write(arguments)
         values = [_plain(part, value) for part, value in zip(inputs, arguments, strict=True)]
-        return selector(entry) + abi_encode([type_string(part) for part in inputs], values)
+        return known.selector + abi_encode([type_string(part) for part in inputs], values)
     except (EncodingError, ValueError, TypeError, KeyError, OverflowError) as error:
         raise InputError(
             f"arguments of {entry['name']} refused", why=str(error), todo=f"pass {signature(entry)}"
@@ -162,18 +161,13 @@ def decode_result(entry: AbiEntry, returned: bytes) -> Any:
     if not outputs:
         return None
     try:
-        values = abi_decode([type_string(part) for part in outputs], returned)
-    except (DecodingError, OverflowError) as error:
+        return _result(outputs, _compiled(entry).outputs, returned)
+    except (DecodingError, OverflowError, ValueError) as error:
         raise VenueUnavailable(
             f"the answer of {entry['name']} is not readable",
             why=str(error) if returned else "nothing was returned: there is no such contract at that address",
             todo="check the address and the chain",
         ) from error
-    if len(outputs) == 1:
-        return _readable(outputs[0], values[0])
-    if all(part["name"] for part in outputs):
-        return _named(outputs, values)
-    return tuple(_readable(part, value) for part, value in zip(outputs, values, strict=True))
 
 
 def decode_log(entry: AbiEntry, log: RawLog) -> Event:
@@ -218,6 +212,52 @@ def type_string(part: Mapping[str, Any]) -> str:
     return f"({','.join(type_string(inner) for inner in part['components'])}){kind[5:]}"
 
 
+@dataclass(frozen=True, slots=True)
+class _Compiled:
+    """What is worked out once per function; a row is None where its length is not fixed."""
+
+    entry: AbiEntry
+    selector: bytes
+    inputs: Layout | None
+    outputs: Layout | None
+
+
+_COMPILED: dict[int, _Compiled] = {}  # by identity of the entry, which each value keeps alive
+_NAMES: dict[int, tuple[Abi, Mapping[tuple[str, str], Sequence[AbiEntry]]]] = {}
+
+
+def _compiled(entry: AbiEntry) -> _Compiled:
+    if (known := _COMPILED.get(id(entry))) is None:
+        rows = (entry["inputs"], entry.get("outputs", []))
+        inputs, outputs = (Layout(row) if all(map(fixed, row)) else None for row in rows)
+        known = _COMPILED[id(entry)] = _Compiled(entry, selector(entry), inputs, outputs)
+    return known
+
+
+def _by_name(abi: Abi) -> Mapping[tuple[str, str], Sequence[AbiEntry]]:
+    """Entries by kind and name, and by kind and full signature."""
+    if (known := _NAMES.get(id(abi))) is None:
+        index: dict[tuple[str, str], list[AbiEntry]] = {}
+        for entry in abi:
+            for name in (entry["name"], signature(entry)) if "name" in entry else ():
+                index.setdefault((entry["type"], name), []).append(entry)
+        known = _NAMES[id(abi)] = (abi, index)
+    return known[1]
+
+
+def _result(outputs: Sequence[Mapping[str, Any]], row: Layout | None, returned: bytes) -> Any:
+    if row is not None:
+        values = row.read(returned)
+    else:
+        decoded = abi_decode([type_string(part) for part in outputs], returned)
+        values = [_readable(part, value) for part, value in zip(outputs, decoded, strict=True)]
+    if len(outputs) == 1:
+        return values[0]
+    if all(part["name"] for part in outputs):
+        return dict(zip((part["name"] for part in outputs), values, strict=True))
+    return tuple(values)
+
+
 @lru_cache(maxsize=4096)
 def _hash(text: str) -> bytes:
     return bytes(keccak(text=text))
@@ -243,7 +283,7 @@ def _readable(part: Mapping[str, Any], value: Any) -> Any:
         return [_readable(inner, each) for each in value]
     if kind == "tuple":
         return _named(part["components"], value)
-    return Address(to_checksum_address(value)) if kind == "address" else value
+    return Address(checksummed(bytes.fromhex(value[2:]))) if kind == "address" else value
 
 
 def _plain(part: Mapping[str, Any], value: Any) -> Any:

@@ -43,11 +43,12 @@ class InProcessNode:
             "eth_blockNumber": lambda: hex(self._block("latest")["number"]),
             "eth_gasPrice": lambda: hex(2 * int(self._block("latest")["base_fee_per_gas"])),
             "eth_getBlockByNumber": self._block_by_number,
-            "eth_getBalance": lambda who, at: hex(self._tester.get_balance(who, _number(at))),
-            "eth_getTransactionCount": lambda who, at: hex(self._tester.get_nonce(who, _number(at))),
-            "eth_getCode": lambda who, at: self._tester.get_code(who, _number(at)),
+            "eth_getBlockByHash": self._block_by_hash,
+            "eth_getBalance": lambda who, at: hex(self._tester.get_balance(who, self._at(at))),
+            "eth_getTransactionCount": lambda who, at: hex(self._tester.get_nonce(who, self._at(at))),
+            "eth_getCode": lambda who, at: self._tester.get_code(who, self._at(at)),
             "eth_getStorageAt": self._storage,
-            "eth_call": lambda call, at: self._tester.call(_transaction(call), _number(at)),
+            "eth_call": lambda call, at: self._tester.call(_transaction(call), self._at(at)),
             "eth_estimateGas": self._estimate,
             "eth_sendRawTransaction": self._send_raw,
             "eth_getTransactionReceipt": self._receipt,
@@ -66,6 +67,8 @@ class InProcessNode:
         word = self._words.get(method)
         if word is None:
             return {"error": {"code": -32601, "message": f"{method} is not known in process"}}
+        if method == "eth_call" and len(params) > 2:
+            return {"error": {"code": -32602, "message": "state overrides are not known in process"}}
         try:
             return {"result": word(*params)}
         except self._failures as failure:
@@ -94,13 +97,23 @@ class InProcessNode:
             "gasLimit": hex(block["gas_limit"]),
         }
 
+    def _block_by_hash(self, block_hash: str, _full: bool) -> dict[str, Any] | None:
+        number = self._at({"blockHash": block_hash})
+        return self._block_by_number(hex(number), _full)
+
+    def _at(self, tag: object) -> Any:
+        """A block as eth-tester names it."""
+        if isinstance(tag, Mapping):
+            return self._tester.get_block_by_hash(tag["blockHash"])["number"]
+        return _number(tag)
+
     def _estimate(self, call: Mapping[str, str], at: object = "latest") -> str:
         """A generous share of a block, once the call goes through: py-evm estimates in a block stamped today."""
-        self._tester.call(_transaction(call), _number(at))
+        self._tester.call(_transaction(call), self._at(at))
         return hex(GAS_LIMIT // 4)
 
     def _storage(self, who: str, slot: str, at: object) -> str:
-        found = self._tester.get_storage_at(who, slot, _number(at))
+        found = self._tester.get_storage_at(who, slot, self._at(at))
         return found if isinstance(found, str) else hex(found)
 
     def _receipt(self, transaction_hash: str) -> dict[str, Any] | None:

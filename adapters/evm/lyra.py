@@ -1,10 +1,11 @@
 """One Lyra Avalon market as a venue: long puts and calls bought, sold back, and settled after expiry."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from adapters.evm.batch_reads import Moved, Reads, steady
 from adapters.evm.chain import BlockTag, Chain
 from adapters.evm.contract import Contract, decode_result, encode_call
 from adapters.evm.erc20 import Token
@@ -75,6 +76,7 @@ class LyraOptions:
         self._tokens = Contract(addresses.option_token, load("lyra-option-token"))
         self._exchange = Contract(addresses.exchange, load("lyra-synthetix-adapter"))
         self._known: dict[int, Listed] = {}
+        self._boards: tuple[int, ...] = ()
 
     @cached_property
     def _quote_entry(self) -> dict[str, Any]:
@@ -171,19 +173,30 @@ class LyraOptions:
 
     def listings(self, *, block: BlockTag = "latest") -> tuple[OptionListing, ...]:
         """Every strike of every live board with its volatility now (board's times strike's), at one block."""
-        number = block if isinstance(block, int) else self.chain.block(block).number
-        boards = self._market().read(self.chain, "getLiveBoards", block=number)
-        queries = [self._market().query("getBoardAndStrikeDetails", board) for board in boards]
-        found = []
-        for board, strikes, _, _ in self.chain.read_many(queries, block=number):
-            for strike in strikes:
-                listed = Listed(strike["id"], board["id"], strike["strikePrice"], board["expiry"])
-                self._known[listed.strike_id] = listed
-                vol = board["iv"] * strike["skew"] / 1e36
-                found.append(
-                    OptionListing(self.name, str(listed.strike_id), listed.expires, float(listed.price), vol, vol)
-                )
-        return tuple(found)
+        where = block if isinstance(block, int) else self.chain.block(block).pinned
+        return steady(lambda: self.listing_reads().at(self.chain, where))
+
+    def listing_reads(self) -> Reads[tuple[OptionListing, ...]]:
+        """The reads behind `listings`; `Moved` is raised where the live boards are not those known."""
+        known = self._boards
+        asked = [self._market().query("getBoardAndStrikeDetails", board) for board in known]
+
+        def make(answers: Sequence[Any]) -> tuple[OptionListing, ...]:
+            live, *boards = answers
+            self._boards = tuple(live)
+            if self._boards != known:
+                raise Moved(f"list of boards on {self.name}")
+            return tuple(listing for board in boards for listing in self._listings(board))
+
+        return Reads((self._market().query("getLiveBoards"), *asked), make)
+
+    def _listings(self, details: tuple[Any, ...]) -> Iterator[OptionListing]:
+        board, strikes, _, _ = details
+        for strike in strikes:
+            listed = Listed(strike["id"], board["id"], strike["strikePrice"], board["expiry"])
+            self._known[listed.strike_id] = listed
+            vol = board["iv"] * strike["skew"] / 1e36
+            yield OptionListing(self.name, str(listed.strike_id), listed.expires, float(listed.price), vol, vol)
 
     def instrument(self, listing: OptionListing, right: str) -> VanillaOption:
         """The instrument of a listing; `right` is "C" or "P"."""

@@ -3,8 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
+from typing import Any
 
 from adapters.evm.aave import AaveMarket
+from adapters.evm.batch_reads import Reads, steady, together
 from adapters.evm.chain import BlockTag, Chain
 from adapters.evm.lyra import LyraOptions
 from engine.errors import MarketDataError
@@ -12,6 +14,14 @@ from engine.market import OnchainState
 
 _NATIVE, _WRAPPED = "ETH", "WETH"
 _ORACLES_AGREE = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class OnchainReading:
+    """The state of the markets at one block, and what else was read at that block, by name."""
+
+    state: OnchainState
+    also: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,27 +51,53 @@ class OnchainReader:
         MarketDataError : a price is zero or missing, oracles disagree, or a rate is no number
         VenueUnavailable : the node gave no answer
         """
-        head = self.chain.block(block)
-        prices = self._prices(head.number)
-        lending = tuple(market.lending(block=head.number) for market in self.lending)
+        return self.read(block=block).state
+
+    def read(self, *, also: Mapping[str, Reads[Any]] | None = None, block: BlockTag = "latest") -> OnchainReading:
+        """
+        `state`, and whatever else is to be read at the very same block, in two round trips.
+
+        The first asks where the chain is, the second everything else at that block's hash. A third is made
+        only where an address moved since the last reading (`batch_reads.Moved`).
+
+        Parameters
+        ----------
+        also : more reads by name: the vault's state, balances, pools
+
+        Raises as `state` does.
+        """
+        if block == "latest":
+            heads = self.chain.heads()
+            head, gas_price_wei = heads.latest, heads.gas_price_wei
+        else:
+            head, gas_price_wei = self.chain.block(block), self.chain.gas_price_wei()
+        found = steady(lambda: together({**self._reads(), **(also or {})}).at(self.chain, head.pinned))
+        lending = tuple(found[f"{market.name} terms"] for market in self.lending)
         for market in lending:
             if not (isfinite(market.borrow_rate) and market.borrow_rate >= 0 and 0 <= market.utilisation <= 1):
                 raise _unusable(f"market {market.name}", f"rate {market.borrow_rate}, lent out {market.utilisation}")
-        return OnchainState(
+        state = OnchainState(
             chain_id=self.chain.chain_id,
             block=head.number,
             block_hash=head.hash,
             at=head.at,
-            prices=prices,
+            prices=self._prices(found),
             lending=lending,
-            options=self.options.listings(block=head.number) if self.options else (),
-            gas_price_wei=self.chain.gas_price_wei(),
+            options=found.get("options", ()),
+            gas_price_wei=gas_price_wei,
         )
+        return OnchainReading(state, {name: found[name] for name in also or {}})
 
-    def _prices(self, block: int) -> dict[str, float]:
+    def _reads(self) -> dict[str, Reads[Any]]:
+        reads: dict[str, Reads[Any]] = {}
+        for market in self.lending:
+            reads |= {f"{market.name} prices": market.price_reads(), f"{market.name} terms": market.lending_reads()}
+        return reads | ({"options": self.options.listing_reads()} if self.options else {})
+
+    def _prices(self, answers: Mapping[str, Any]) -> dict[str, float]:
         found: dict[str, float] = {}
         for market in self.lending:
-            merge_prices(found, market.prices(block=block), market.name)
+            merge_prices(found, answers[f"{market.name} prices"], market.name)
         if _WRAPPED in found:
             found[_NATIVE] = found[_WRAPPED]
         return dict(sorted(found.items()))

@@ -1,16 +1,24 @@
 """
-JSON-RPC as bytes: one keep-alive connection for reads, a fresh one for every send.
+JSON-RPC as bytes: kept connections for reads, a fresh one for every send, bounds on time and memory.
 
 No request that broadcasts is ever repeated here. A read whose kept connection had gone stale is
 repeated once, on a new connection; anything else that fails is told as it is:
 
-- `VenueUnavailable`: nothing reached the node, or a read got no usable answer; safe to try again
-- `OutcomeUnknown`: a send left this machine and no answer came back
+- `VenueUnavailable`: nothing reached the node, or a read got no usable answer; safe to try again.
+  `RateLimited` (429), `ReplyTooLarge`, `ReplyTooSlow` and `ReplyMalformed` say which (faults F58)
+- `OutcomeUnknown`: a send left this machine and no usable answer came back
 """
 
 import http.client
+import io
 import json
-from collections.abc import Sequence
+import socket
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
 from threading import Lock
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -20,10 +28,76 @@ from engine.errors import ConfigError, OutcomeUnknown, VenueUnavailable
 BROADCASTS = frozenset({"eth_sendRawTransaction", "eth_sendTransaction"})
 """Methods that broadcast."""
 
-LARGEST_REPLY = 256 * 1024 * 1024
+_LIMIT_CODES = frozenset({429, -32005, -32097})
+_TOO_MANY = http.HTTPStatus.TOO_MANY_REQUESTS
 
+Request = tuple[str, Sequence[object]]
 Reply = dict[str, Any]
 """One JSON-RPC reply object: it holds `result` or `error`."""
+
+
+class RateLimited(VenueUnavailable):
+    """The endpoint asks for fewer requests; `retry_after` in seconds, None where it does not say."""
+
+    def __init__(self, why: str, retry_after: float | None = None) -> None:
+        self.retry_after = retry_after
+        wait = f"wait {retry_after:g} s" if retry_after is not None else "wait"
+        super().__init__("the node asks for fewer requests", why=why, todo=f"{wait}, or use another endpoint")
+
+
+class ReplyTooLarge(VenueUnavailable):
+    """The reply is larger than the bound; what is beyond it is never read."""
+
+    def __init__(self, bound: int) -> None:
+        super().__init__("the node's reply is too large", why=f"more than {bound:,} bytes", todo="ask for less at once")
+
+
+class ReplyTooSlow(VenueUnavailable):
+    """The whole reply did not come within its time, however steadily it dripped."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(
+            "the node's reply is too slow", why=f"not whole after {seconds:g} s", todo="use another endpoint"
+        )
+
+
+class ReplyMalformed(VenueUnavailable):
+    """The reply is not what the method answers."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__("the node's reply is not readable", why=why, todo="check the RPC endpoint and try again")
+
+
+@contextmanager
+def understood(method: str) -> Iterator[None]:
+    """Turns whatever goes wrong in reading a reply of `method` into `ReplyMalformed`."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
+        raise ReplyMalformed(f"{method} answered something else ({type(error).__name__}: {error})") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """
+    What one endpoint takes and gives at most.
+
+    Parameters
+    ----------
+    requests_per_batch, request_bytes : a longer batch travels in several, side by side
+    connections : how many side by side
+    reply_bytes, seconds : of one reply, and for one whole exchange
+    multicall : whether `eth_call` takes a state override, and so many reads in one call
+    calls_per_multicall : reads in one such call
+    """
+
+    requests_per_batch: int = 100
+    request_bytes: int = 1_000_000
+    connections: int = 4
+    reply_bytes: int = 64 * 1024 * 1024
+    seconds: float = 30.0
+    multicall: bool = True
+    calls_per_multicall: int = 200
 
 
 class Node(Protocol):
@@ -41,7 +115,7 @@ class Node(Protocol):
     def ask(self, method: str, params: Sequence[object]) -> Reply:
         """The whole reply to one request. Raises `VenueUnavailable` or `OutcomeUnknown`."""
 
-    def ask_many(self, requests: Sequence[tuple[str, Sequence[object]]]) -> list[Reply]:
+    def ask_many(self, requests: Sequence[Request]) -> list[Reply]:
         """Replies to several reads, in the order asked. Raises `VenueUnavailable`."""
 
     def close(self) -> None:
@@ -55,115 +129,205 @@ class HttpNode:
     Parameters
     ----------
     url : where it listens; credentials in it are never shown
-    timeout : seconds for one request
+    timeout : seconds for one exchange, in place of `limits.seconds`
     finality_depth : see `Node`
+    limits : what the endpoint takes and gives
     """
 
     name = "http"
     can_fork = False
 
-    def __init__(self, url: str, *, timeout: float = 30.0, finality_depth: int | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        timeout: float | None = None,
+        finality_depth: int | None = None,
+        limits: Limits | None = None,
+    ) -> None:
         parts = urlsplit(url)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise ConfigError("RPC address refused", why="it is not an http(s) URL", todo="correct chain.rpc_url")
-        self.url, self._timeout, self.finality_depth = url, timeout, finality_depth
+        limits = limits or Limits()
+        self.limits = limits if timeout is None else replace(limits, seconds=timeout)
+        self.url, self.finality_depth = url, finality_depth
         self._secure, self._host, self._port = parts.scheme == "https", parts.hostname, parts.port
         self._path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        self._kept: http.client.HTTPConnection | None = None
+        self._idle: list[http.client.HTTPConnection] = []
         self._serial = 0
         self._lock = Lock()
 
     def ask(self, method: str, params: Sequence[object]) -> Reply:
         """The whole reply to one request. Raises `VenueUnavailable` or `OutcomeUnknown`."""
-        self._serial += 1
-        body = _body(self._serial, method, params)
-        answer = self._send(body) if method in BROADCASTS else self._read(body)
-        if not isinstance(answer, dict) or not ({"result", "error"} & answer.keys()):
-            if method in BROADCASTS:
-                raise _lost("the reply is not JSON-RPC")
-            raise _unavailable("the reply is not JSON-RPC")
-        return answer
+        body = self._body(method, params)
+        if method in BROADCASTS:
+            return self._send(body)
+        return _reply(self._read(json.dumps(body).encode()), body["id"])
 
-    def ask_many(self, requests: Sequence[tuple[str, Sequence[object]]]) -> list[Reply]:
-        """Replies to several reads, in the order asked, in one HTTP request."""
-        if not requests:
-            return []
+    def ask_many(self, requests: Sequence[Request]) -> list[Reply]:
+        """Replies to several reads, in the order asked; as few HTTP requests as the limits allow, side by side."""
         if any(method in BROADCASTS for method, _ in requests):
             raise ValueError("sends travel one by one")
-        bodies = [_body(serial, method, params) for serial, (method, params) in enumerate(requests)]
-        answer = self._read(bodies)
-        if not isinstance(answer, list) or not all(isinstance(reply, dict) for reply in answer):
-            raise _unavailable("the batch was not answered as a batch")
-        by_id: dict[object, Reply] = {reply.get("id"): reply for reply in answer}
-        if by_id.keys() != set(range(len(requests))):
-            raise _unavailable("the batch was answered in part")
-        return [by_id[serial] for serial in range(len(requests))]
+        batches = list(self._batches([self._body(method, params) for method, params in requests]))
+        if len(batches) <= 1:
+            return [reply for batch in batches for reply in self._answered(batch)]
+        with ThreadPoolExecutor(min(self.limits.connections, len(batches))) as side_by_side:
+            return [reply for replies in side_by_side.map(self._answered, batches) for reply in replies]
 
     def close(self) -> None:
-        """Close the kept connection."""
+        """Close the kept connections."""
         with self._lock:
-            if self._kept is not None:
-                self._kept.close()
-                self._kept = None
+            while self._idle:
+                self._idle.pop().close()
+
+    def _body(self, method: str, params: Sequence[object]) -> dict[str, Any]:
+        with self._lock:
+            self._serial += 1
+            return {"jsonrpc": "2.0", "id": self._serial, "method": method, "params": list(params)}
+
+    def _batches(self, bodies: Sequence[dict[str, Any]]) -> Iterator[list[tuple[int, str]]]:
+        batch: list[tuple[int, str]] = []
+        length = 0
+        for body in bodies:
+            text = json.dumps(body)
+            full = len(batch) >= self.limits.requests_per_batch or length + len(text) > self.limits.request_bytes
+            if batch and full:
+                yield batch
+                batch, length = [], 0
+            batch.append((body["id"], text))
+            length += len(text)
+        if batch:
+            yield batch
+
+    def _answered(self, batch: Sequence[tuple[int, str]]) -> list[Reply]:
+        answer = self._read(f"[{','.join(text for _, text in batch)}]".encode())
+        if isinstance(answer, dict) and "error" in answer:
+            raise _batch_refused(answer["error"])
+        if not isinstance(answer, list) or not all(isinstance(reply, dict) for reply in answer):
+            raise ReplyMalformed("the batch was not answered as a batch")
+        with understood("a batch"):
+            by_id: dict[object, Reply] = {reply.get("id"): reply for reply in answer}
+        if len(answer) != len(batch) or by_id.keys() != {serial for serial, _ in batch}:
+            raise ReplyMalformed("the batch was answered in part")
+        return [_reply(by_id[serial], serial) for serial, _ in batch]
 
     def _connect(self) -> http.client.HTTPConnection:
         kind = http.client.HTTPSConnection if self._secure else http.client.HTTPConnection
-        connection = kind(self._host, self._port, timeout=self._timeout)
+        connection = kind(self._host, self._port, timeout=self.limits.seconds)
         try:
             connection.connect()
         except OSError as error:
             raise _unavailable(f"no connection to {self._host}: {error}") from error
         return connection
 
-    def _read(self, body: object) -> object:
-        payload = json.dumps(body).encode()
-        with self._lock:
-            for last in (False, True):
-                fresh = self._kept is None
-                connection = self._kept = self._kept or self._connect()
-                try:
-                    return self._exchange(connection, payload)
-                except (http.client.HTTPException, OSError, ValueError) as error:
-                    connection.close()
-                    self._kept = None
-                    stale = isinstance(error, ConnectionError | http.client.RemoteDisconnected) and not fresh
-                    if last or not stale:
-                        raise _unavailable(_said(error)) from error
+    def _read(self, payload: bytes) -> object:
+        for last in (False, True):
+            with self._lock:
+                kept = self._idle.pop() if self._idle else None
+            connection = kept or self._connect()
+            try:
+                answer = self._exchange(connection, payload)
+            except (http.client.HTTPException, OSError, ValueError, VenueUnavailable) as error:
+                connection.close()
+                stale = isinstance(error, ConnectionError | http.client.RemoteDisconnected) and kept is not None
+                if last or not stale:
+                    raise self._failure(error) from error
+            else:
+                with self._lock:
+                    self._idle.append(connection)
+                return answer
         raise AssertionError("unreachable")
 
-    def _send(self, body: object) -> object:
+    def _send(self, body: dict[str, Any]) -> Reply:
         connection = self._connect()
         try:
-            return self._exchange(connection, json.dumps(body).encode())
-        except (http.client.HTTPException, OSError, ValueError) as error:
-            raise _lost(_said(error)) from error
+            return _reply(self._exchange(connection, json.dumps(body).encode()), body["id"])
+        except (http.client.HTTPException, OSError, ValueError, VenueUnavailable) as error:
+            raise OutcomeUnknown(
+                "the transaction may have been broadcast",
+                why=self._failure(error).why,
+                todo="look its hash up before anything else",
+            ) from error
         finally:
             connection.close()
 
+    def _failure(self, error: Exception) -> VenueUnavailable:
+        if isinstance(error, VenueUnavailable):
+            return error
+        if isinstance(error, TimeoutError):
+            return ReplyTooSlow(self.limits.seconds)
+        return _unavailable(str(error) or type(error).__name__)
+
     def _exchange(self, connection: http.client.HTTPConnection, payload: bytes) -> object:
+        until, bound = time.monotonic() + self.limits.seconds, self.limits.reply_bytes
+        if connection.sock is not None:
+            connection.sock.settimeout(self.limits.seconds)
+        connection.response_class = partial(_TimedResponse, until=until)  # type: ignore[assignment]
         connection.request("POST", self._path, payload, {"Content-Type": "application/json"})
-        response = connection.getresponse()
-        text = response.read(LARGEST_REPLY + 1)
-        if len(text) > LARGEST_REPLY:
-            raise ValueError("the reply is larger than the bound")
+        with connection.getresponse() as response:
+            if response.status == _TOO_MANY:
+                raise RateLimited("HTTP 429", _seconds(response.getheader("Retry-After")))
+            if response.length is not None and response.length > bound:
+                raise ReplyTooLarge(bound)
+            text = response.read(bound + 1)
+        if len(text) > bound:
+            raise ReplyTooLarge(bound)
         if response.status != http.HTTPStatus.OK and not text.lstrip().startswith((b"{", b"[")):
-            raise ValueError(f"HTTP {response.status}")
-        return json.loads(text)
+            raise _unavailable(f"HTTP {response.status}")
+        try:
+            return json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise ReplyMalformed(f"it is not JSON ({error})") from error
 
 
-def _body(serial: int, method: str, params: Sequence[object]) -> dict[str, object]:
-    return {"jsonrpc": "2.0", "id": serial, "method": method, "params": list(params)}
+class _Timed(io.RawIOBase):
+    """A socket read against one deadline, so that a drip of bytes cannot stretch it."""
+
+    def __init__(self, sock: socket.socket, until: float) -> None:
+        self._sock, self._until = sock, until
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        left = self._until - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("deadline")
+        self._sock.settimeout(left)
+        return self._sock.recv_into(buffer)
 
 
-def _said(error: Exception) -> str:
-    return str(error) or type(error).__name__
+class _TimedResponse(http.client.HTTPResponse):
+    def __init__(self, sock: socket.socket, *arguments: Any, until: float, **named: Any) -> None:
+        super().__init__(sock, *arguments, **named)
+        self.fp.close()
+        self.fp = io.BufferedReader(_Timed(sock, until))
+
+
+def _reply(answer: object, serial: object) -> Reply:
+    if not isinstance(answer, dict) or not ({"result", "error"} & answer.keys()):
+        raise ReplyMalformed("it is not JSON-RPC")
+    if answer.get("error") is None and "result" in answer:
+        answer.pop("error", None)
+    elif not isinstance(answer["error"], dict):
+        raise ReplyMalformed("its error is not JSON-RPC")
+    elif answer["error"].get("code") in _LIMIT_CODES:
+        raise RateLimited(str(answer["error"].get("message", "")))
+    if answer.get("id") != serial and not ("error" in answer and answer.get("id") is None):
+        raise ReplyMalformed("it answers another request")
+    return answer
+
+
+def _batch_refused(error: object) -> VenueUnavailable:
+    words = str(error.get("message", error)) if isinstance(error, dict) else str(error)
+    if isinstance(error, dict) and error.get("code") in _LIMIT_CODES:
+        return RateLimited(words)
+    return _unavailable(f"the batch was refused: {words}")
+
+
+def _seconds(header: str | None) -> float | None:
+    return float(header) if header is not None and header.strip().isdigit() else None
 
 
 def _unavailable(why: str) -> VenueUnavailable:
     return VenueUnavailable("the node gave no answer", why=why, todo="check the RPC endpoint and try again")
-
-
-def _lost(why: str) -> OutcomeUnknown:
-    return OutcomeUnknown(
-        "the transaction may have been broadcast", why=why, todo="look its hash up before anything else"
-    )

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from adapters.evm.contract import selector
+from adapters.evm.contract import AbiEntry, selector
 from adapters.evm.wire import Permit, strict_arguments
 from engine.errors import OrderRejected
 from engine.orders import Address, Call
@@ -14,15 +14,18 @@ class AllowList:
     The permits of every venue behind one vault.
 
     A call that no permit covers is refused, whatever its description says (faults I6, F61, F62).
+    `interfaces` has the ABI entry of each listed function by target and selector.
     """
 
     def __init__(self, permits: Iterable[Permit]) -> None:
         self._permits: dict[tuple[Address, bytes], list[Permit]] = {}
+        self.interfaces: dict[tuple[Address, bytes], AbiEntry] = {}
         for permit in permits:
             for entry in permit.contract.abi:
                 if entry["type"] == "function" and entry["name"] == permit.function:
                     key = permit.contract.address, selector(entry)
                     self._permits.setdefault(key, []).append(permit)
+                    self.interfaces[key] = entry
 
     @property
     def targets(self) -> frozenset[Address]:

@@ -1,4 +1,8 @@
-"""The hashes that owners sign, computed offline (EIP-712): a Safe transaction, and a whole plan."""
+"""
+The hashes that owners sign, computed offline (EIP-712): a Safe transaction, and a whole plan.
+
+An owner's key signs the hash. An owner that is a contract judges the 66 bytes behind it, the `preimage`.
+"""
 
 from collections.abc import Sequence
 
@@ -16,6 +20,7 @@ _SAFE_TX = keccak(
 )
 _PLAN_DOMAIN = keccak(text="EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)")
 _PLAN = keccak(text="PlanApproval(bytes32 planDigest,bytes32[] safeTxHashes,uint256 deadline)")
+_SAFE_MESSAGE = keccak(text="SafeMessage(bytes message)")
 PLAN_NAME, PLAN_VERSION = "HedgePlan", "1"
 
 
@@ -44,19 +49,19 @@ def safe_tx_hash(
     ------
     EIP-712; Safe 1.4.1 `encodeTransactionData`.
     """
-    domain = keccak(encode(["bytes32", "uint256", "address"], [_SAFE_DOMAIN, chain_id, safe]))
-    struct = keccak(
-        encode(
-            ["bytes32", "address", "uint256", "bytes32", "uint8", *["uint256"] * 3, *["address"] * 2, "uint256"],
-            [_SAFE_TX, to, value, keccak(data), operation, 0, 0, 0, ZERO_ADDRESS, ZERO_ADDRESS, nonce],
-        )
+    return keccak(
+        _safe_tx_preimage(chain_id=chain_id, safe=safe, to=to, value=value, data=data, operation=operation, nonce=nonce)
     )
-    return keccak(b"\x19\x01" + domain + struct)
 
 
 def rehash(transaction: SafeTx) -> bytes:
     """The hash computed again from the transaction's own fields, whatever hash it claims."""
-    return safe_tx_hash(
+    return keccak(preimage(transaction))
+
+
+def preimage(transaction: SafeTx) -> bytes:
+    """The 66 bytes whose hash owners sign, from the transaction's own fields: `encodeTransactionData`."""
+    return _safe_tx_preimage(
         chain_id=transaction.chain_id,
         safe=transaction.safe,
         to=transaction.to,
@@ -67,11 +72,23 @@ def rehash(transaction: SafeTx) -> bytes:
     )
 
 
-def plan_approval_hash(
+def safe_message_hash(message: bytes, *, chain_id: int, safe: Address) -> bytes:
+    """
+    The 32 bytes that owners of `safe` sign so that it vouches for `message` as a contract (EIP-1271).
+
+    Source
+    ------
+    Safe 1.3.0 and 1.4.1 `CompatibilityFallbackHandler.getMessageHashForSafe`.
+    """
+    struct = keccak(encode(["bytes32", "bytes32"], [_SAFE_MESSAGE, keccak(message)]))
+    return keccak(b"\x19\x01" + _safe_domain(chain_id, safe) + struct)
+
+
+def plan_approval_preimage(
     *, plan_digest: str, safe_tx_hashes: Sequence[str], deadline: int, chain_id: int, safe: Address
 ) -> bytes:
     """
-    The 32 bytes an owner signs to approve a plan, broker legs included (faults, section 4.2).
+    The 66 bytes whose hash an owner signs to approve a plan, broker legs included (faults, section 4.2).
 
     Parameters
     ----------
@@ -95,7 +112,23 @@ def plan_approval_hash(
             [_PLAN, _word(plan_digest, "plan digest"), keccak(b"".join(hashes)), deadline],
         )
     )
-    return keccak(b"\x19\x01" + domain + struct)
+    return b"\x19\x01" + domain + struct
+
+
+def _safe_tx_preimage(
+    *, chain_id: int, safe: Address, to: Address, value: int, data: bytes, operation: int, nonce: int
+) -> bytes:
+    struct = keccak(
+        encode(
+            ["bytes32", "address", "uint256", "bytes32", "uint8", *["uint256"] * 3, *["address"] * 2, "uint256"],
+            [_SAFE_TX, to, value, keccak(data), operation, 0, 0, 0, ZERO_ADDRESS, ZERO_ADDRESS, nonce],
+        )
+    )
+    return b"\x19\x01" + _safe_domain(chain_id, safe) + struct
+
+
+def _safe_domain(chain_id: int, safe: Address) -> bytes:
+    return keccak(encode(["bytes32", "uint256", "address"], [_SAFE_DOMAIN, chain_id, safe]))
 
 
 def _word(raw: str, what: str) -> bytes:

@@ -73,6 +73,16 @@ def decode_batch(data: bytes, *, router: Address) -> Batch:
     return batch
 
 
+def inner_calls(data: bytes) -> tuple[Call, ...]:
+    """
+    The calls in any MultiSendCallOnly data, a deadline or not: for reading what others had executed.
+
+    Raises `OrderRejected` for bytes that are not the one encoding of these calls.
+    """
+    _, arguments = strict_arguments(_multi_send(), data)
+    return _unpack(arguments["transactions"])
+
+
 def _multi_send() -> Contract:
     return Contract(ZERO_ADDRESS, load("safe-multi-send-call-only-1.4.1"))
 

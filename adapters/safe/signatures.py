@@ -1,32 +1,48 @@
 """Owner signatures: made, recovered, packed in the order the Safe wants, and refused before gas is spent."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import Protocol
 
-from eth_keys.datatypes import Signature
-from eth_keys.exceptions import BadSignature
-from eth_utils.exceptions import ValidationError
+from eth_utils.crypto import keccak
 
-from adapters.evm.wire import address, as_bytes, hex0x
-from adapters.safe.eip712 import plan_approval_hash, rehash
-from adapters.safe.keystore import OwnerKey
+from adapters.evm.wire import as_bytes, hex0x
+from adapters.safe.eip712 import plan_approval_preimage, preimage, rehash
+from adapters.safe.packed import Part, join, split
+from adapters.safe.recovery import recover
+from adapters.safe.signers import ContractSigner, Signer
 from engine.errors import ApprovalError, OrderRejected, PlanChanged, ThresholdNotMet
 from engine.orders import Address, ApprovedPlan, Plan, PlanApproval, SafeTx
+from engine.policy.consensus import Quorum
 from engine.ports import SignedSafeTx
 
-_LENGTH = 65
+
+class Vouching(Protocol):
+    """Knows which owners are contracts, and asks them (`ContractOwners`)."""
+
+    def __contains__(self, owner: object) -> bool:
+        """Whether that owner is a contract."""
+
+    def accept(self, owner: Address, preimage: bytes, signature: bytes) -> bool:
+        """Whether that contract vouches for the bytes behind a hash."""
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What a Safe asks for right now."""
+    """What a Safe asks for right now; without `contracts` every owner is a key."""
 
     chain_id: int
     safe: Address
     owners: frozenset[Address]
     threshold: int
     nonce: int
+    contracts: Vouching | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def quorum(self) -> Quorum:
+        """How many of its owners must agree."""
+        return Quorum(self.threshold, len(self.owners))
 
 
 def transactions(plan: Plan) -> tuple[SafeTx, ...]:
@@ -34,9 +50,9 @@ def transactions(plan: Plan) -> tuple[SafeTx, ...]:
     return tuple(tx for batch in plan.batches for tx in (batch.transaction, batch.cancel))
 
 
-def plan_hash(plan: Plan, safe: Address) -> bytes:
-    """The plan's EIP-712 hash on its own chain and `safe`, from hashes derived here."""
-    return plan_approval_hash(
+def plan_preimage(plan: Plan, safe: Address) -> bytes:
+    """The 66 bytes behind the plan's EIP-712 hash on its own chain and `safe`, from hashes derived here."""
+    return plan_approval_preimage(
         plan_digest=plan.digest,
         safe_tx_hashes=[hex0x(rehash(tx)) for tx in transactions(plan)],
         deadline=int(plan.deadline.timestamp()),
@@ -45,53 +61,35 @@ def plan_hash(plan: Plan, safe: Address) -> bytes:
     )
 
 
-def sign_transaction(transaction: SafeTx, key: OwnerKey) -> bytes:
-    """65 bytes over the hash computed here; raises `PlanChanged` if the transaction claims another hash."""
-    return key.sign(_own_hash(transaction))
+def sign_transaction(transaction: SafeTx, signer: Signer) -> bytes:
+    """An owner's signature over the hash computed here; raises `PlanChanged` if it claims another hash."""
+    return _made(signer, _own_preimage(transaction))
 
 
-def sign_plan(plan: Plan, key: OwnerKey, *, safe: Address) -> PlanApproval:
+def sign_plan(plan: Plan, signer: Signer, *, safe: Address) -> PlanApproval:
     """One owner's approval: the plan, and each of its vault transactions and cancels (faults 4.2)."""
-    signed = {tx.hash: hex0x(sign_transaction(tx, key)) for tx in transactions(plan)}
-    return PlanApproval(key.address, plan.digest, hex0x(key.sign(plan_hash(plan, safe))), signed)
+    signed = {tx.hash: hex0x(sign_transaction(tx, signer)) for tx in transactions(plan)}
+    return PlanApproval(signer.address, plan.digest, hex0x(_made(signer, plan_preimage(plan, safe))), signed)
 
 
-def recover(digest: bytes, signature: bytes) -> Address:
+def verify(plan: Plan, approval: PlanApproval, *, safe: Address, contracts: Vouching | None = None) -> PlanApproval:
     """
-    The owner who signed `digest`. Raises `OrderRejected` for anything but a plain ECDSA signature.
+    The approval, once each of its signatures is its owner's over hashes derived here.
 
-    Contract (v=0), pre-approved (v=1) and eth_sign (v>30) signatures are refused: they say less.
+    A key's signature is recovered, a contract among `contracts` is asked. Raises `PlanChanged` (made for
+    other bytes) or `ApprovalError` (a signature is another's).
     """
-    if len(signature) != _LENGTH or signature[64] not in (27, 28):
-        raise OrderRejected(
-            "signature refused",
-            why=f"{len(signature)} bytes ending in v={signature[64] if len(signature) == _LENGTH else '?'}",
-            todo="sign with an owner's key; contract and eth_sign signatures are not taken",
-        )
-    try:
-        found = Signature(signature[:64] + bytes([signature[64] - 27]))
-        return address(found.recover_public_key_from_msg_hash(digest).to_canonical_address())
-    except (BadSignature, ValidationError) as broken:
-        raise OrderRejected("signature refused", why="no key made it", todo="sign again") from broken
-
-
-def verify(plan: Plan, approval: PlanApproval, *, safe: Address) -> PlanApproval:
-    """
-    The approval, once each of its signatures recovers to its owner over hashes derived here.
-
-    Raises `PlanChanged` (made for other bytes) or `ApprovalError` (a signature is another's).
-    """
-    wanted = {tx.hash: _own_hash(tx) for tx in transactions(plan)}
+    wanted = {tx.hash: _own_preimage(tx) for tx in transactions(plan)}
     if approval.plan_digest != plan.digest or set(approval.transaction_signatures) != set(wanted):
         raise PlanChanged(
             f"approval of {approval.owner} refused",
             why=f"it is for plan {approval.plan_digest[:8]} and its transactions, not {plan.digest[:8]}",
             todo="let the owner approve this plan",
         )
-    signed = [(plan_hash(plan, safe), approval.plan_signature)]
-    signed += [(digest, approval.transaction_signatures[name]) for name, digest in wanted.items()]
-    for digest, signature in signed:
-        if recover(digest, as_bytes(signature)) != approval.owner:
+    signed = [(plan_preimage(plan, safe), approval.plan_signature)]
+    signed += [(message, approval.transaction_signatures[name]) for name, message in wanted.items()]
+    for message, signature in signed:
+        if not _is_of(approval.owner, message, as_bytes(signature), contracts):
             raise ApprovalError(
                 f"approval of {approval.owner} refused",
                 why="a signature in it was not made by that owner over this plan",
@@ -112,12 +110,26 @@ def pack(transaction: SafeTx, given: Mapping[Address, bytes], terms: Terms) -> S
 
     Raises `ThresholdNotMet` if fewer owners signed; signatures of non-owners do not count.
     """
-    digest = _own_hash(transaction)
-    valid = {owner: raw for owner, raw in given.items() if owner in terms.owners and recover(digest, raw) == owner}
-    if len(valid) < terms.threshold:
+    valid = agreeing(transaction, given, terms)
+    if not terms.quorum.met(len(valid)):
         raise ThresholdNotMet(signed=len(valid), threshold=terms.threshold)
     first = sorted(valid, key=lambda owner: int(owner, 16))[: terms.threshold]
-    return SignedSafeTx(transaction, b"".join(valid[owner] for owner in first))
+    contracts = terms.contracts or ()
+    parts = [Part(given[owner], owner if owner in contracts else None) for owner in first]
+    return SignedSafeTx(transaction, join(parts))
+
+
+def agreeing(transaction: SafeTx, given: Mapping[Address, bytes], terms: Terms) -> frozenset[Address]:
+    """Those of today's owners whose signature in `given` holds for the transaction."""
+    message = _own_preimage(transaction)
+
+    def holds(owner: Address, raw: bytes) -> bool:
+        try:
+            return owner in terms.owners and _is_of(owner, message, raw, terms.contracts)
+        except OrderRejected:  # no signature at all
+            return False
+
+    return frozenset(owner for owner, raw in given.items() if holds(owner, raw))
 
 
 def check(signed_tx: SignedSafeTx, terms: Terms) -> None:
@@ -130,29 +142,43 @@ def check(signed_tx: SignedSafeTx, terms: Terms) -> None:
     OrderRejected : other chain or Safe, stale or future nonce, unsorted, twice, or not an owner
     ThresholdNotMet : too few signatures
     """
-    transaction, raw = signed_tx.transaction, signed_tx.signatures
-    digest = _own_hash(transaction)
+    transaction = signed_tx.transaction
+    message = _own_preimage(transaction)
     if (transaction.chain_id, transaction.safe) != (terms.chain_id, terms.safe):
         raise _refused(transaction, f"it is for Safe {transaction.safe} on chain {transaction.chain_id}")
     if transaction.nonce != terms.nonce:
         raise _refused(transaction, f"it has nonce {transaction.nonce}, the Safe is at {terms.nonce}")
-    if len(raw) % _LENGTH:
-        raise _refused(transaction, f"{len(raw)} bytes are not whole signatures")
-    owners = [recover(digest, raw[at : at + _LENGTH]) for at in range(0, len(raw), _LENGTH)]
+    parts = split(signed_tx.signatures)
+    owners = [part.contract or recover(keccak(message), part.raw) for part in parts]
     strangers = sorted(set(owners) - terms.owners)
     if strangers:
         raise _refused(transaction, f"signed by {', '.join(strangers)}, not an owner of this Safe and hash")
     if not _rising(owners):
         raise _refused(transaction, "signatures are not sorted by owner, each once")
-    if len(owners) < terms.threshold:
+    contracts = terms.contracts
+    for part in parts:
+        owner = part.contract
+        if owner and (contracts is None or owner not in contracts or not contracts.accept(owner, message, part.raw)):
+            raise _refused(transaction, f"contract owner {owner} does not vouch for it")
+    if not terms.quorum.met(len(owners)):
         raise ThresholdNotMet(signed=len(owners), threshold=terms.threshold)
+
+
+def _made(signer: Signer, message: bytes) -> bytes:
+    return signer.vouch(message) if isinstance(signer, ContractSigner) else signer.sign(keccak(message))
+
+
+def _is_of(owner: Address, message: bytes, raw: bytes, contracts: Vouching | None) -> bool:
+    if contracts is not None and owner in contracts:
+        return contracts.accept(owner, message, raw)
+    return recover(keccak(message), raw) == owner
 
 
 def _rising(owners: Sequence[Address]) -> bool:
     return all(int(low, 16) < int(high, 16) for low, high in pairwise(owners))
 
 
-def _own_hash(transaction: SafeTx) -> bytes:
+def _own_preimage(transaction: SafeTx) -> bytes:
     digest = rehash(transaction)
     if hex0x(digest) != transaction.hash:
         raise PlanChanged(
@@ -160,7 +186,7 @@ def _own_hash(transaction: SafeTx) -> bytes:
             why=f"its fields hash to {hex0x(digest)}",
             todo="make the plan again; sign nothing",
         )
-    return digest
+    return preimage(transaction)
 
 
 def _refused(transaction: SafeTx, why: str) -> OrderRejected:

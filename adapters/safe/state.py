@@ -3,21 +3,25 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from eth_utils.address import is_checksum_address
 from eth_utils.crypto import keccak
 
 from adapters.evm.chain import BlockTag, Chain
 from adapters.evm.contract import Contract
 from adapters.evm.wire import ZERO_ADDRESS, address
+from adapters.safe.contract_owners import ContractOwners
+from adapters.safe.editions import PROXIES
 from adapters.safe.signatures import Terms
 from contracts_abi import load
-from engine.errors import ChainMismatch, ConfigError, OrderRejected
+from engine.errors import ConfigError, OrderRejected
 from engine.orders import Address
 
 _GUARD_SLOT = int.from_bytes(keccak(text="guard_manager.guard.address"), "big")
 _FALLBACK_SLOT = int.from_bytes(keccak(text="fallback_manager.handler.address"), "big")
 _IMPLEMENTATION_SLOT = int.from_bytes(keccak(text="eip1967.proxy.implementation"), "big") - 1
+_BEACON_SLOT = int.from_bytes(keccak(text="eip1967.proxy.beacon"), "big") - 1
 _ZOS_SLOT = int.from_bytes(keccak(text="org.zeppelinos.proxy.implementation"), "big")
-_SENTINEL, _PAGE = address(b"\0" * 19 + b"\1"), 10
+_SENTINEL, _PAGE, _MOST_MODULES = address(b"\0" * 19 + b"\1"), 10, 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +31,8 @@ class SafeSettings:
 
     `router` is the deployed `SwapRouter02` whose `multicall` carries the deadline. `pins` maps each
     contract that the vault may call, MultiSendCallOnly and router included, to its `fingerprint` at
-    set-up. `since` is a block before the Safe's first batch of ours: where look-ups start.
+    set-up; a guard, a module, or a fallback handler that Safe did not publish must be pinned too. `since`
+    is a block before the Safe's first batch of ours: where look-ups start.
     """
 
     chain_id: int
@@ -40,6 +45,14 @@ class SafeSettings:
     guard: Address = ZERO_ADDRESS
     modules: frozenset[Address] = frozenset()
     since: int = 0
+
+    def __post_init__(self) -> None:
+        needed = self.safe, self.singleton, self.multi_send, self.router
+        for place in (*needed, self.fallback_handler, self.guard, *self.modules, *self.pins):
+            if not is_checksum_address(place):
+                raise unfit(self.safe, f"address {place} is not spelled with its checksum (EIP-55)")
+        if ZERO_ADDRESS in needed:
+            raise unfit(self.safe, "Safe, singleton, batch contract and router must be named")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +69,10 @@ class SafeState:
     singleton: Address
     version: str
 
-    def terms(self, settings: SafeSettings) -> Terms:
+    def terms(self, settings: SafeSettings, contracts: ContractOwners | None = None) -> Terms:
         """What it takes to move this Safe now."""
-        return Terms(settings.chain_id, settings.safe, frozenset(self.owners), self.threshold, self.nonce)
+        owners = frozenset(self.owners)
+        return Terms(settings.chain_id, settings.safe, owners, self.threshold, self.nonce, contracts)
 
 
 def read_state(chain: Chain, safe: Address, *, block: BlockTag = "latest") -> SafeState:
@@ -82,37 +96,12 @@ def read_state(chain: Chain, safe: Address, *, block: BlockTag = "latest") -> Sa
     )
 
 
-def refuse_strangers(chain: Chain, settings: SafeSettings) -> SafeState:
-    """
-    The Safe's state, once chain, code, singleton, guard, fallback handler and modules are the known ones.
-
-    Raises `ChainMismatch`, or `ConfigError` that names every part that is not (faults F57, F64).
-    """
-    if chain.chain_id != settings.chain_id:
-        raise ChainMismatch(expected=settings.chain_id, found=chain.chain_id)
-    if not chain.code(settings.safe):
-        raise _unfit(settings.safe, "there is no contract at that address")
-    state = read_state(chain, settings.safe)
-    known = {
-        "singleton": (state.singleton, settings.singleton),
-        "guard": (state.guard, settings.guard),
-        "fallback handler": (state.fallback_handler, settings.fallback_handler),
-    }
-    wrong = [f"{what} is {found}, not {wanted}" for what, (found, wanted) in known.items() if found != wanted]
-    wrong += [f"module {module} is enabled" for module in state.modules if module not in settings.modules]
-    wrong += [f"version {state.version} is not 1.4.1"] if state.version != "1.4.1" else []
-    wrong += [f"{a} is not pinned" for a in (settings.multi_send, settings.router) if a not in settings.pins]
-    if wrong:
-        raise _unfit(settings.safe, "; ".join(wrong))
-    return state
-
-
 def fingerprint(chain: Chain, target: Address, *, block: BlockTag = "latest") -> str:
     """
     Identity of the code at `target`: its hash, and the hash of the code it delegates to.
 
-    Follows the implementation slots of EIP-1967 and of zeppelin-os (Circle's USDC), and a 20-byte
-    target in an EIP-1167 clone. Raises `OrderRejected` where there is no code, or an account's
+    Follows the implementation and beacon slots of EIP-1967 and the one of zeppelin-os (Circle's USDC), and
+    the target in an EIP-1167 clone. Raises `OrderRejected` where there is no code, or an account's
     delegation (EIP-7702): a call there does nothing and succeeds (faults F28, F63).
     """
     code = chain.code(target, block=block)
@@ -124,10 +113,30 @@ def fingerprint(chain: Chain, target: Address, *, block: BlockTag = "latest") ->
         )
     parts = [keccak(code)]
     slots = [chain.storage(target, slot, block=block) for slot in (_IMPLEMENTATION_SLOT, _ZOS_SLOT)]
-    if len(code) == 45 and code.startswith(bytes.fromhex("363d3d373d3d3d363d73")):
+    if _is_clone(code):
         slots.append(code[10:30].rjust(32, b"\0"))
+    beacon = chain.storage(target, _BEACON_SLOT, block=block)
+    if any(beacon):
+        shown = chain.call(address(beacon[12:]), keccak(text="implementation()")[:4], block=block)
+        slots += [beacon, shown[-32:].rjust(32, b"\0")]
     parts += [word + keccak(chain.code(address(word[12:]), block=block)) if any(word) else word for word in slots]
     return "0x" + keccak(b"".join(parts)).hex()
+
+
+def identity(chain: Chain, target: Address) -> str:
+    """
+    How the code at `target` is known, in the words of a call policy.
+
+    ``plain``, ``safe`` (a proxy to its slot 0), ``eip1167`` (a clone), ``eip1967``, ``beacon`` or ``zos``
+    (proxies by their slots).
+    """
+    code = chain.code(target)
+    if _is_clone(code):
+        return "eip1167"
+    if "0x" + keccak(code).hex() in PROXIES:
+        return "safe"
+    slots = {"eip1967": _IMPLEMENTATION_SLOT, "beacon": _BEACON_SLOT, "zos": _ZOS_SLOT}
+    return next((kind for kind, slot in slots.items() if any(chain.storage(target, slot))), "plain")
 
 
 def pin(chain: Chain, targets: Iterable[Address]) -> dict[Address, str]:
@@ -146,16 +155,25 @@ def check_pins(chain: Chain, targets: Iterable[Address], pins: Mapping[Address, 
             )
 
 
+def _is_clone(code: bytes) -> bool:
+    return len(code) == 45 and code.startswith(bytes.fromhex("363d3d373d3d3d363d73"))
+
+
 def _modules(chain: Chain, contract: Contract, block: int) -> tuple[Address, ...]:
+    """
+    Every enabled module. The next page starts after the last one seen, not at the contract's `next`: that
+    of 1.3.0 names the first module of the next page, and starting there would leave it out.
+    """
     found: list[Address] = []
-    start = _SENTINEL
-    while True:
-        page = contract.read(chain, "getModulesPaginated", start, _PAGE, block=block)
-        found += page["array"]
-        start = page["next"]
-        if start in (_SENTINEL, ZERO_ADDRESS):
+    while len(found) <= _MOST_MODULES:
+        start = found[-1] if found else _SENTINEL
+        page = contract.read(chain, "getModulesPaginated", start, _PAGE, block=block)["array"]
+        found += page
+        if len(page) < _PAGE:
             return tuple(found)
+    raise unfit(contract.address, f"it has more than {_MOST_MODULES} modules")
 
 
-def _unfit(safe: Address, why: str) -> ConfigError:
+def unfit(safe: Address, why: str) -> ConfigError:
+    """The refusal of a Safe that is not as it was set up."""
     return ConfigError(f"Safe {safe} refused", why=why, todo="undo it on the Safe or review and configure it")

@@ -1,20 +1,27 @@
 """The Safe as a vault: proposes batches, re-derives what was signed, and is the only thing that sends."""
 
-from collections.abc import Iterable, Sequence
-from datetime import datetime
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 
 from adapters.evm.chain import Chain
 from adapters.evm.contract import Contract
 from adapters.evm.transactions import Executor
-from adapters.evm.wire import ZERO_ADDRESS, Permit, events, hex0x
+from adapters.evm.wire import Permit, hex0x
 from adapters.safe.allow import AllowList
+from adapters.safe.alternatives import Alternatives
+from adapters.safe.contract_owners import ContractOwners
+from adapters.safe.editions import EDITIONS
 from adapters.safe.eip712 import rehash, safe_tx
+from adapters.safe.history import executed_batches
 from adapters.safe.multisend import Batch, decode_batch, encode_batch
+from adapters.safe.outcome import proven, success
+from adapters.safe.role_checks import hold, left
+from adapters.safe.roles import Allowance, Role
 from adapters.safe.signatures import Terms, check
-from adapters.safe.simulation import try_batch, try_execution
-from adapters.safe.state import SafeSettings, SafeState, check_pins, read_state, refuse_strangers
-from contracts_abi import load
-from engine.errors import OrderRejected, OutcomeUnknown, PlanChanged
+from adapters.safe.simulation import Effects, execution, rehearse, try_execution
+from adapters.safe.state import SafeSettings, SafeState, check_pins, read_state
+from adapters.safe.strangers import refuse_foreign_role, refuse_strangers
+from engine.errors import OrderRejected, PlanChanged
 from engine.orders import Address, Call, SafeTx, VaultBatch
 from engine.ports import Receipt, SignedSafeTx
 
@@ -23,7 +30,7 @@ CALL, DELEGATECALL = 0, 1
 
 class SafeVault:
     """
-    Carries out signed batches from one Safe 1.4.1 (port `engine.ports.Vault`).
+    Carries out signed batches from one Safe 1.4.1 or 1.3.0 (port `engine.ports.Vault`).
 
     Parameters
     ----------
@@ -31,6 +38,8 @@ class SafeVault:
     settings : the Safe as it was set up; a stranger in it refuses the start with `ConfigError`
     permits : every call that venues may ask for, with its words
     executor : who pays for gas; None for a vault that only proposes and checks
+    role : the owners' call policy, held beside the permits; a call must pass both
+    proposed : Safe transactions we know of, to read what others sent through contracts of theirs
     """
 
     def __init__(
@@ -39,11 +48,17 @@ class SafeVault:
         settings: SafeSettings,
         permits: Iterable[Permit],
         executor: Executor | None = None,
+        *,
+        role: Role | None = None,
+        proposed: Callable[[], Iterable[SafeTx]] = tuple,
     ) -> None:
-        refuse_strangers(chain, settings)
+        edition = EDITIONS[refuse_strangers(chain, settings).version]
         self.chain, self.settings, self.executor = chain, settings, executor
         self.allowed = AllowList(permits)
-        self.contract = Contract(settings.safe, load("safe-1.4.1"))
+        self.role, self._proposed = role, proposed
+        if role is not None:
+            refuse_foreign_role(chain, settings, role)
+        self.contract = Contract(settings.safe, edition.interface)
 
     @property
     def address(self) -> Address:
@@ -55,8 +70,12 @@ class SafeVault:
         return read_state(self.chain, self.settings.safe)
 
     def terms(self) -> Terms:
-        """What it takes to move the Safe now: chain, owners, threshold, nonce."""
-        return self.state().terms(self.settings)
+        """What it takes to move the Safe now: chain, owners, threshold, nonce, and which owners are contracts."""
+        return self.state().terms(self.settings, self.contract_owners())
+
+    def contract_owners(self) -> ContractOwners:
+        """Which owners are contracts, as the chain has it now, and what they vouch for."""
+        return ContractOwners(self.chain, self.settings.safe)
 
     def describe(self, calls: Sequence[Call]) -> tuple[Call, ...]:
         """
@@ -65,13 +84,25 @@ class SafeVault:
         Raises `OrderRejected` for a target or selector that is not listed, an argument outside its
         bounds, or an approval left standing (faults I6).
         """
-        return self.allowed.described(calls)
+        worded = self.allowed.described(calls)
+        if self.role is not None:
+            hold(self.role, self.allowed.interfaces, calls)
+        return worded
+
+    def allowances(self) -> Mapping[bytes, Allowance]:
+        """What the call policy still lets go now, by key, after all that the Safe has executed."""
+        role = self.role
+        if role is None or not role.allowances:
+            return {}
+        first = datetime.fromtimestamp(min(each.timestamp for each in role.allowances.values()), UTC)
+        spent = executed_batches(self.chain, self.contract, self.settings, first=first, known=self._proposed())
+        return left(role, self.allowed.interfaces, spent, now=self.chain.block().at)
 
     def propose(self, calls: Sequence[Call], *, deadline: datetime, nonce: int | None = None) -> SafeTx:
         """
         The Safe transaction that makes these calls in order and dies after `deadline`. Sends nothing.
 
-        Its first inner call is the deadline; it is tried on the latest block before it is returned.
+        Its first inner call is the deadline; it is rehearsed before it is returned.
 
         Parameters
         ----------
@@ -82,7 +113,6 @@ class SafeVault:
         Raises `OrderRejected`: not listed, code not the pinned one, deadline past, or it would revert.
         """
         self.describe(calls)
-        self._in_time(deadline)
         data = encode_batch(calls, deadline=deadline, router=self.settings.router)
         transaction = safe_tx(
             chain_id=self.settings.chain_id,
@@ -93,9 +123,37 @@ class SafeVault:
             operation=DELEGATECALL,
             nonce=self.state().nonce if nonce is None else nonce,
         )
-        self._pinned(calls)
-        try_batch(self.chain, transaction)
+        self.rehearse(transaction)
         return transaction
+
+    def propose_alternatives(
+        self, batches: Sequence[Sequence[Call]], *, deadline: datetime, nonce: int | None = None
+    ) -> Alternatives:
+        """
+        Batches that exclude each other: all on one nonce, with one deadline, and the cancel that voids them.
+
+        Each is listed, rehearsed and refused by itself as in `propose`. Raises `OrderRejected` if two are the
+        same, since then one signature would be for both.
+        """
+        at = self.state().nonce if nonce is None else nonce
+        proposed = tuple(self.propose(calls, deadline=deadline, nonce=at) for calls in batches)
+        return Alternatives(proposed, self.cancel(at))
+
+    def rehearse(self, transaction: SafeTx) -> Effects | None:
+        """
+        What the transaction would change if a quorum of today's owners signed it now; nothing is sent.
+
+        For every signer, on a node or fork of its own, before its signature. None on a chain in this process.
+
+        Raises `PlanChanged` or `OrderRejected`: not ours, not listed, past its deadline, code not the pinned
+        one, it would revert (naming the call), or write the Safe's own storage beside the nonce.
+        """
+        batch = self.derive(transaction)
+        if batch is not None:
+            self._fit_now(batch)
+        terms = self.terms()
+        quorum = sorted(terms.owners)[: terms.threshold]
+        return rehearse(self.chain, self.contract, transaction, quorum)
 
     def cancel(self, nonce: int) -> SafeTx:
         """The zero-value call of the Safe to itself that burns `nonce`; it has no deadline and can only burn."""
@@ -153,12 +211,7 @@ class SafeVault:
 
     def executed(self, transaction: SafeTx) -> Receipt | None:
         """The receipt in which this Safe transaction succeeded, whoever sent it (faults F20); else None."""
-        logs = self.chain.logs(
-            address=self.settings.safe,
-            topics=[self.contract.topic("ExecutionSuccess"), transaction.hash],
-            first=self.settings.since,
-        )
-        return self.chain.receipt(logs[-1]["transactionHash"]) if logs else None
+        return success(self.chain, self.contract, transaction, since=self.settings.since)
 
     def execute(self, signed: SignedSafeTx) -> Receipt:
         """
@@ -182,8 +235,7 @@ class SafeVault:
         batch = self.derive(transaction)
         check(signed, self.terms())
         if batch is not None:
-            self._in_time(batch.deadline)
-            self._pinned(batch.calls)
+            self._fit_now(batch)
         data = self.calldata(signed)
         sender = executor.sender.address
         try:
@@ -197,37 +249,20 @@ class SafeVault:
 
     def calldata(self, signed: SignedSafeTx) -> bytes:
         """`execTransaction` with every gas and refund field zero; anybody may send it."""
-        tx = signed.transaction
-        zeros = (0, 0, 0, ZERO_ADDRESS, ZERO_ADDRESS)
-        return self.contract.encode(
-            "execTransaction", tx.to, tx.value, tx.data, tx.operation, *zeros, signed.signatures
-        )
+        return execution(self.contract, signed.transaction, signed.signatures)
 
     def _outcome(self, transaction: SafeTx, receipt: Receipt) -> Receipt:
-        if receipt.status == 1:
-            hashes = {name: self._logged(name, receipt) for name in ("ExecutionSuccess", "ExecutionFailure")}
-            if transaction.hash in hashes["ExecutionSuccess"]:
-                return receipt
-            if transaction.hash not in hashes["ExecutionFailure"]:
-                raise OutcomeUnknown(
-                    f"Safe transaction {transaction.hash[:10]} left no word",
-                    why=f"{receipt.transaction_hash} was mined without its ExecutionSuccess",
-                    todo="run `hedge reconcile` before anything else",
-                )
-        elif done := self.executed(transaction):  # somebody else sent it first
+        if receipt.status == 0 and (done := self.executed(transaction)):  # somebody else sent it first
             return self._executor().finality(done.transaction_hash)
-        raise OrderRejected(
-            f"Safe transaction {transaction.hash[:10]} failed on chain",
-            why=f"{receipt.transaction_hash} {'reverted' if receipt.status == 0 else 'logged ExecutionFailure'}",
-            todo="gas was spent, no position changed; make a new plan",
-        )
+        return proven(self.contract, transaction, receipt)
 
-    def _logged(self, name: str, receipt: Receipt) -> set[str]:
-        return {hex0x(found["txHash"]) for found in events(self.contract, name, receipt)}
-
-    def _pinned(self, calls: Sequence[Call]) -> None:
-        targets = {call.to for call in calls} | {self.settings.multi_send, self.settings.router}
+    def _fit_now(self, batch: Batch) -> None:
+        """Refuse a batch that is late, calls changed code, or takes more than the policy's allowances have."""
+        self._in_time(batch.deadline)
+        targets = {call.to for call in batch.calls} | {self.settings.multi_send, self.settings.router}
         check_pins(self.chain, targets, self.settings.pins)
+        if self.role is not None:
+            hold(self.role, self.allowed.interfaces, batch.calls, self.allowances())
 
     def _in_time(self, deadline: datetime) -> None:
         now = self.chain.block().at

@@ -1,114 +1,143 @@
 """Entries in rows: writing them under their records, and building them again."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
-from itertools import groupby
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from itertools import groupby, islice
 
-from sqlalchemy import Connection, Row, insert, select
+from sqlalchemy import Connection, Row, select
 
-from adapters.sql.chain import RECORDS, Draft, append, as_written
+from adapters.sql.chain import RECORDS, Draft, append, as_written, streamed
 from adapters.sql.schema import Row as Stored
+from adapters.sql.storage import database_of
 from adapters.sql.wire import (
-    canonical,
-    digest,
-    entry_body,
+    Digests,
+    Written,
     instrument_text,
     read_entry,
     read_instrument,
     read_leg,
     same_content,
+    written,
 )
 from engine.entries import Entry
-from engine.errors import LedgerError
-from engine.instruments import Instrument
+from engine.errors import EngineError, LedgerError
+from engine.instruments import MARKET_ZONE, Instrument
+from engine.ledger.balances import VALUATION_TIME, valuation_day
 
 ENTRIES, LEGS, INSTRUMENTS = (Stored.metadata.tables[name] for name in ("entries", "legs", "instruments"))
-_AT_ONCE = 500  # bound parameters per look-up
+_AT_ONCE = 2_000
 
 
-def post(connection: Connection, entries: Sequence[Entry]) -> int:
+def post(connection: Connection, entries: Iterable[Entry]) -> int:
     """
-    Appends the entries whose key is new; returns how many were.
+    Appends the entries whose key is new, a block of rows at a time; returns how many were.
 
     Raises `LedgerError` if a key is there, or given twice, with other legs or another status.
     """
-    digests = {leg.instrument: "" for entry in entries for leg in entry.legs}
-    texts = {instrument: instrument_text(instrument) for instrument in digests}
-    digests = {instrument: digest(text) for instrument, text in texts.items()}
-    new = _unposted(connection, entries, digests)
-    if not new:
-        return 0
-    used = {leg.instrument for entry, _ in new for leg in entry.legs}
-    _name_instruments(connection, {digests[i]: (i.id, texts[i]) for i in used}, new[0][0].at)
-    serials = append(connection, [Draft("entry", entry.key, entry.at, body) for entry, body in new])
-    connection.execute(
-        insert(ENTRIES), [_entry_row(serial, entry) for serial, (entry, _) in zip(serials, new, strict=True)]
-    )
-    legs = [
-        {
-            "serial": serial,
-            "ordinal": ordinal,
-            "account": leg.account,
-            "instrument": digests[leg.instrument],
-            "units": leg.amount.units,
-        }
-        for serial, (entry, _) in zip(serials, new, strict=True)
-        for ordinal, leg in enumerate(entry.legs)
-    ]
-    if legs:
-        connection.execute(insert(LEGS), legs)
-    return len(new)
+    digests, days, left = Digests(), ValuationDays(), iter(entries)
+    serials: dict[str, int] = {}
+    count = 0
+    while block := list(islice(left, _AT_ONCE)):
+        new = _unposted(connection, [(entry, written(entry, digests)) for entry in block])
+        if new:
+            _name_instruments(connection, digests, serials, at=new[0][1].at)
+            _append(connection, new, serials, days)
+        count += len(new)
+    return count
 
 
 def entries_in(connection: Connection, *, after: int = 0) -> Iterator[tuple[int, Entry]]:
-    """Every entry with its serial, in order of posting, after one serial."""
-    named = {row.digest: read_instrument(row.terms) for row in connection.execute(select(INSTRUMENTS))}
-    heads = connection.execute(as_written(ENTRIES).where(ENTRIES.c.serial > after))
-    rows = connection.execute(as_written(LEGS).where(LEGS.c.serial > after).order_by(LEGS.c.ordinal))
-    legs = {serial: tuple(group) for serial, group in groupby(rows, key=lambda row: row.serial)}
+    """
+    Every entry with its serial, in order of posting, after one serial; read as they are asked for.
+
+    Raises `LedgerError` at an entry that was tampered with so that it cannot be read.
+    """
+    named = instruments_in(connection)
+    heads = streamed(connection, as_written(ENTRIES).where(ENTRIES.c.serial > after))
+    legs = groupby(streamed(connection, as_written(LEGS).where(LEGS.c.serial > after)), key=lambda row: row.serial)
+    days = ValuationDays()
+    serial, own = next(legs, _NO_MORE)
     for head in heads:
-        own = legs.get(head.serial, ())
-        yield head.serial, _entry(head, own, named)
+        while serial < head.serial:
+            serial, own = next(legs, _NO_MORE)
+        yield head.serial, _entry(head, tuple(own) if serial == head.serial else (), named, days)
+
+
+def instruments_in(connection: Connection) -> dict[int, Instrument]:
+    """Every instrument by the serial of its record."""
+    with readable("an instrument"):
+        return {row.serial: read_instrument(row.terms) for row in connection.execute(select(INSTRUMENTS))}
+
+
+@contextmanager
+def readable(what: str) -> Iterator[None]:
+    """Raises `LedgerError` where a row holds what was never written."""
+    try:
+        yield
+    except (EngineError, ValueError, KeyError, TypeError) as broken:
+        raise LedgerError(
+            f"{what} cannot be read",
+            why=f"{type(broken).__name__}: {broken}",
+            todo="run `hedge ledger verify`, restore a backup, do not trade",
+        ) from broken
 
 
 def keys_in(connection: Connection, keys: Iterable[str]) -> dict[str, str]:
     """The bodies of those entries that are posted, by key."""
-    wanted, found = list(dict.fromkeys(keys)), {}
-    for start in range(0, len(wanted), _AT_ONCE):
-        some = wanted[start : start + _AT_ONCE]
-        query = (
-            select(ENTRIES.c.key, RECORDS.c.body)
-            .join(RECORDS, RECORDS.c.serial == ENTRIES.c.serial)
-            .where(ENTRIES.c.key.in_(some))
-        )
-        found.update({row.key: row.body for row in connection.execute(query)})
-    return found
+    query = (
+        select(ENTRIES.c.key, RECORDS.c.body)
+        .join(RECORDS, RECORDS.c.serial == ENTRIES.c.serial)
+        .where(database_of(connection).among(ENTRIES.c.key, list(keys)))
+    )
+    return {row.key: row.body for row in connection.execute(query)}
+
+
+class ValuationDays:
+    """Valuation days as text; instants between the same two valuation points are told without a calendar."""
+
+    def __init__(self) -> None:
+        self._after = self._until = datetime.min.replace(tzinfo=UTC)
+        self._day = ""
+
+    def of(self, at: datetime) -> str:
+        """The valuation day of one instant."""
+        if not self._after < at <= self._until:
+            day = valuation_day(at)
+            self._until = datetime.combine(day, VALUATION_TIME, MARKET_ZONE).astimezone(UTC)
+            self._after = datetime.combine(day - timedelta(days=1), VALUATION_TIME, MARKET_ZONE).astimezone(UTC)
+            self._day = day.isoformat()
+        return self._day
+
+
+_Legs = Iterator[Row[tuple[object, ...]]]
+_NO_MORE: tuple[float, _Legs] = (float("inf"), iter(()))
+_New = Sequence[tuple[Entry, Written]]
 
 
 def _entry(
-    head: Row[tuple[object, ...]], legs: Sequence[Row[tuple[object, ...]]], named: Mapping[str, Instrument]
+    head: Row[tuple[object, ...]],
+    legs: Sequence[Row[tuple[object, ...]]],
+    named: Mapping[int, Instrument],
+    days: ValuationDays,
 ) -> Entry:
-    return read_entry(
-        head.key,
-        head.at,
-        head.memo,
-        head.status,
-        head.evidence,
-        tuple(read_leg(leg.account, leg.units, named[leg.instrument]) for leg in legs),
-    )
+    with readable(f"entry {head.key!r}"):
+        own = tuple(read_leg(leg.account, leg.units, named[leg.instrument]) for leg in legs)
+        entry = read_entry(head.key, head.at, head.memo, head.status, head.evidence, own)
+        if any(leg.day != days.of(entry.at) for leg in legs):
+            raise ValueError("a leg stands under another valuation day")
+        return entry
 
 
-def _unposted(
-    connection: Connection, entries: Sequence[Entry], digests: Mapping[Instrument, str]
-) -> list[tuple[Entry, str]]:
-    known = keys_in(connection, (entry.key for entry in entries))
+def _unposted(connection: Connection, block: _New) -> _New:
+    known = keys_in(connection, (entry.key for entry, _ in block))
     new = []
-    for entry in entries:
-        body = entry_body(entry, digests)
-        if entry.key not in known:
-            known[entry.key] = body
-            new.append((entry, body))
-        elif not same_content(known[entry.key], body):
+    for entry, text in block:
+        kept = known.get(entry.key)
+        if kept is None:
+            known[entry.key] = text.body
+            new.append((entry, text))
+        elif not same_content(kept, text.body):
             raise LedgerError(
                 f"entry {entry.key!r} refused",
                 why="another entry with that key is posted, and its legs or status differ",
@@ -117,24 +146,32 @@ def _unposted(
     return new
 
 
-def _name_instruments(connection: Connection, wanted: Mapping[str, tuple[str, str]], at: datetime) -> None:
-    known = set(connection.execute(select(INSTRUMENTS.c.digest)).scalars())
-    new = [(name, *wanted[name]) for name in sorted(wanted.keys() - known)]
-    serials = append(connection, [Draft("instrument", name, at, written) for name, _, written in new])
-    rows = [
-        {"serial": serial, "digest": name, "name": shown, "terms": written}
-        for serial, (name, shown, written) in zip(serials, new, strict=True)
-    ]
+def _name_instruments(connection: Connection, digests: Digests, serials: dict[str, int], *, at: str) -> None:
+    """Records the instruments that are met for the first time; `serials` then has them all."""
+    met = {name: instrument for instrument, name in digests.known.items() if name not in serials}
+    if not met:
+        return
+    database = database_of(connection)
+    query = select(INSTRUMENTS.c.digest, INSTRUMENTS.c.serial).where(database.among(INSTRUMENTS.c.digest, sorted(met)))
+    serials.update({row.digest: row.serial for row in connection.execute(query)})
+    names = sorted(met.keys() - serials.keys())
+    texts = [instrument_text(met[name]) for name in names]
+    numbers = append(connection, (Draft("instrument", name, at, text) for name, text in zip(names, texts, strict=True)))
+    rows = [(*row[:2], met[row[1]].id, row[2]) for row in zip(numbers, names, texts, strict=True)]
     if rows:
-        connection.execute(insert(INSTRUMENTS), rows)
+        database.insert(connection, INSTRUMENTS, rows)
+    serials.update(zip(names, numbers, strict=True))
 
 
-def _entry_row(serial: int, entry: Entry) -> dict[str, object]:
-    return {
-        "serial": serial,
-        "key": entry.key,
-        "at": entry.at,
-        "memo": entry.memo,
-        "status": entry.status.value,
-        "evidence": canonical(dict(entry.evidence)),
-    }
+def _append(connection: Connection, new: _New, instruments: Mapping[str, int], days: ValuationDays) -> None:
+    serials = append(connection, (Draft("entry", text.key, text.at, text.body) for _, text in new))
+    database = database_of(connection)
+    database.insert(connection, ENTRIES, [(serial, *text[:5]) for serial, (_, text) in zip(serials, new, strict=True)])
+    legs = [
+        (serial, ordinal, day, account, instruments[name], units)
+        for serial, (entry, text) in zip(serials, new, strict=True)
+        for day in (days.of(entry.at),)
+        for ordinal, (account, name, units) in enumerate(text.legs)
+    ]
+    if legs:
+        database.insert(connection, LEGS, legs)

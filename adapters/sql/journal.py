@@ -1,19 +1,22 @@
 """The journal on disk: intents before effects, entries once, and nothing ever changed."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from sqlalchemy import Connection, insert, select
 
 from adapters.sql.books import entries_in, post
 from adapters.sql.chain import BOOKS, Draft, append, head_of
 from adapters.sql.plans import Plans
-from adapters.sql.schema import Row
+from adapters.sql.schema import Row, written_instant
+from adapters.sql.totals import balances_in, count_in, days_in
 from adapters.sql.verify import BadLink, first_bad_link
 from adapters.sql.wire import canonical
-from engine.entries import Entry
+from engine.entries import Account, Entry
 from engine.errors import LedgerError
+from engine.instruments import Instrument
+from engine.money import Money
 
 _INTENTS, _FILLS, _NOTES = (Row.metadata.tables[name] for name in ("intents", "fills", "notes"))
 
@@ -29,14 +32,14 @@ class Written:
 
 class SqlJournal(Plans):
     """
-    The append-only book of intents, fills, entries and plans in one SQLite file.
+    The append-only book of intents, fills, entries and plans in one SQLite file or PostgreSQL schema.
 
     Implements `engine.ports.Journal`. Each call that writes is one transaction, durable on disk when it
     returns. The database must be at the program's schema: `adapters.sql.migrate.upgrade(url)` first.
 
     Parameters
     ----------
-    url : `adapters.sql.storage.database_url(path)`
+    url : `adapters.sql.storage.database_url(path)`, or `postgresql://USER:PASSWORD@HOST:PORT/NAME`
     wait : seconds to wait for another writer before `Busy`
     """
 
@@ -52,7 +55,7 @@ class SqlJournal(Plans):
             if kept is not None:
                 _require_same("intent", key, kept, payload)
                 return False
-            serial = append(connection, [Draft("intent", key, at, payload)])[0]
+            serial = append(connection, [Draft("intent", key, written_instant(at), payload)])[0]
             connection.execute(insert(_INTENTS), {"serial": serial, "key": key, "payload": payload, "at": at})
             return True
 
@@ -69,12 +72,13 @@ class SqlJournal(Plans):
             rows = connection.execute(query.order_by(_INTENTS.c.serial)).all()
         return tuple(Written(row.key, row.payload, row.at) for row in rows)
 
-    def post(self, entries: Sequence[Entry]) -> int:
+    def post(self, entries: Iterable[Entry]) -> int:
         """
         Append entries whose key is new, all in one transaction; returns how many were new.
 
-        A key that is there with the same legs and status changes nothing, wherever it was seen this
-        time. Raises `LedgerError`, and posts none of them, if its legs or status differ.
+        They may be any number and are taken as they come, in blocks, on the database's fast path. A key that is there
+        with the same legs and status changes nothing, wherever it was seen this time. Raises `LedgerError`, and posts
+        none of them, if its legs or status differ.
         """
         with self.writing() as connection:
             return post(connection, entries)
@@ -83,6 +87,37 @@ class SqlJournal(Plans):
         """Every entry in order of posting; only those after one serial if given."""
         with self.reading() as connection:
             return [entry for _, entry in entries_in(connection, after=after)]
+
+    def count(self) -> int:
+        """How many entries are posted."""
+        with self.reading() as connection:
+            return count_in(connection)
+
+    def balances(
+        self, *, until: date | None = None, final_only: bool = False
+    ) -> Mapping[tuple[Account, Instrument], Money]:
+        """
+        Balance of every account per instrument, even ones left out: `trial_balance` of the entries, by the database.
+
+        Parameters
+        ----------
+        until : the last valuation day that counts; all of them if None
+        final_only : leave out entries in flight and their voids
+        """
+        with self.reading() as connection:
+            return balances_in(connection, until=until, final_only=final_only)
+
+    def daily(
+        self, *, after: date | None = None, until: date | None = None, final_only: bool = False
+    ) -> Sequence[Entry]:
+        """
+        The journal in one entry per valuation day (D15), its legs the day's sums by account and instrument.
+
+        Whatever is worked out from entries by day or as a whole is the same from these, to the unit: books, trial
+        balances, flows, statements. They number days, not postings. Parameters as of `balances`, `after` exclusive.
+        """
+        with self.reading() as connection:
+            return list(days_in(connection, after=after, until=until, final_only=final_only))
 
     def record_fill(self, key: str, order_id: str, document: str, at: datetime, entries: Sequence[Entry] = ()) -> bool:
         """
@@ -95,7 +130,7 @@ class SqlJournal(Plans):
         with self.writing() as connection:
             kept = connection.execute(select(_FILLS.c.order_id, _FILLS.c.document).where(_FILLS.c.key == key)).first()
             if kept is None:
-                serial = append(connection, [Draft("fill", key, at, body)])[0]
+                serial = append(connection, [Draft("fill", key, written_instant(at), body)])[0]
                 row = {"serial": serial, "key": key, "order_id": order_id, "document": document, "at": at}
                 connection.execute(insert(_FILLS), row)
             else:
@@ -156,7 +191,7 @@ class SqlJournal(Plans):
 
 
 def _note(connection: Connection, topic: str, document: str, at: datetime) -> int:
-    serial = append(connection, [Draft("note", topic, at, document)])[0]
+    serial = append(connection, [Draft("note", topic, written_instant(at), document)])[0]
     connection.execute(insert(_NOTES), {"serial": serial, "topic": topic, "document": document, "at": at})
     return serial
 

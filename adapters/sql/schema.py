@@ -6,14 +6,14 @@ JSON. Every other table holds the same content in columns, under the serial of i
 compares the two.
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
-from sqlalchemy import Dialect, ForeignKey, Index, MetaData, Text, UniqueConstraint
+from sqlalchemy import BigInteger, Dialect, ForeignKey, Integer, MetaData, Text, UniqueConstraint
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import Field, SQLModel
 
-HEAD = "0002"
+HEAD = "0003"
 """The migration this program is written for."""
 
 
@@ -43,9 +43,26 @@ class Instant(TypeDecorator[datetime]):
         return None if value is None else datetime.fromisoformat(value)
 
 
+class Day(TypeDecorator[date]):
+    """A calendar day as ISO 8601 text."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: date | None, _dialect: Dialect) -> str | None:
+        return None if value is None else value.isoformat()
+
+    def process_result_value(self, value: Any | None, _dialect: Dialect) -> date | None:
+        return None if value is None else date.fromisoformat(value)
+
+
+SERIAL = BigInteger().with_variant(Integer, "sqlite")
+"""Number of a record; in SQLite it is the row's own number, which only `INTEGER` can be."""
+
+
 def written_instant(at: datetime) -> str:
     """One text per instant, whatever its zone."""
-    return at.astimezone(UTC).isoformat(timespec="microseconds")
+    return (at if at.tzinfo is UTC else at.astimezone(UTC)).isoformat(timespec="microseconds")
 
 
 class Row(SQLModel):
@@ -54,21 +71,21 @@ class Row(SQLModel):
     metadata = MetaData()
 
 
-def _serial(*, key: bool = True) -> Any:
-    return Field(sa_column_args=[ForeignKey("records.serial")], primary_key=key)
+def _serial(of: str = "records.serial", *, key: bool = True) -> Any:
+    return Field(sa_column_args=[ForeignKey(of)], sa_type=SERIAL, primary_key=key)
 
 
 class RecordRow(Row, table=True):
     """One link of the chain: `hash` covers everything before it."""
 
     __tablename__ = "records"
-    serial: int = Field(primary_key=True)
+    serial: int = Field(primary_key=True, sa_type=SERIAL, sa_column_kwargs={"autoincrement": False})
     kind: str
     key: str
     at: datetime = Field(sa_type=Instant)
     body: str
     previous: str
-    hash: str = Field(unique=True)
+    hash: str
 
 
 class InstrumentRow(Row, table=True):
@@ -94,14 +111,20 @@ class EntryRow(Row, table=True):
 
 
 class LegRow(Row, table=True):
-    """One leg: `units` is an exact integer of the instrument's smallest unit."""
+    """
+    One leg: `units` is an exact integer of the instrument's smallest unit.
+
+    `day` is the valuation day of its entry (D15), so that sums by day read one table. There is no index but the key:
+    a sum reads every leg in any case, and each index would double the time of an import.
+    """
 
     __tablename__ = "legs"
-    __table_args__ = (Index("ix_legs_account", "account", "instrument"),)
-    serial: int = Field(sa_column_args=[ForeignKey("entries.serial")], primary_key=True)
+    __table_args__ = ({"sqlite_with_rowid": False},)
+    serial: int = _serial("entries.serial")
     ordinal: int = Field(primary_key=True)
+    day: date = Field(sa_type=Day)
     account: str
-    instrument: str = Field(sa_column_args=[ForeignKey("instruments.digest")])
+    instrument: int = _serial("instruments.serial", key=False)
     units: int = Field(sa_type=ExactInteger)
 
 

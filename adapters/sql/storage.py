@@ -1,18 +1,52 @@
 """The database connection: durable, one writer at a time, and every failure in our own words."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy import URL, ColumnElement, Connection, Engine, Table, inspect, make_url, text
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
+from adapters.sql.postgres import Postgres
 from adapters.sql.schema import HEAD
-from engine.errors import Busy, DiskFull, EngineError, SchemaMismatch, StorageError
+from adapters.sql.sqlite import Sqlite
+from engine.errors import ConfigError, EngineError, SchemaMismatch, StorageError
 
-_WRITES = "writes"
+
+class Database(Protocol):
+    """What differs from one kind of database to the next."""
+
+    def engine(self, url: URL, *, wait: float, migrating: bool) -> Engine:
+        """Connections that are durable when they commit; `wait` is how many seconds one waits for a lock."""
+
+    def require_found(self, url: URL) -> None:
+        """Raises `SchemaMismatch` if there is no database to open."""
+
+    def prepare(self, url: URL) -> None:
+        """Makes what must be there before a database can be made."""
+
+    def reader(self, plain: Connection) -> Connection:
+        """A connection whose transaction is one consistent view."""
+
+    def writer(self, plain: Connection) -> Connection:
+        """A connection whose transaction sees the last commit once it holds the write lock."""
+
+    def hold(self, connection: Connection, *, wait: float) -> None:
+        """Take the write lock, for as long as the transaction lasts."""
+
+    def insert(self, connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Add rows as they are to stand in the file, in the order of the table's columns, on the fastest path."""
+
+    def among(self, searched: ColumnElement[str], wanted: Sequence[str]) -> ColumnElement[bool]:
+        """Whether a column is one of any number of texts."""
+
+    def error(self, failure: BaseException) -> StorageError | None:
+        """Our word for a failure of its driver; None if it is another's."""
+
+
+_KINDS: dict[str, Database] = {"sqlite": Sqlite(), "postgresql": Postgres()}
 
 
 def database_url(path: Path) -> str:
@@ -20,42 +54,56 @@ def database_url(path: Path) -> str:
     return URL.create("sqlite", database=str(path)).render_as_string(hide_password=False)
 
 
-def open_engine(url: str, *, wait: float = 5.0) -> Engine:
+def parsed(url: str) -> URL:
     """
-    An engine whose connections are in WAL mode and synchronous FULL, with foreign keys on.
+    The URL in its parts, which print without the password. Raises `ConfigError` that does not repeat it.
 
-    Transactions begin when we say so: `BEGIN IMMEDIATE` for writers, so that none fails half-way for
-    having read first (faults, "What matters most" 6), and `BEGIN` for readers. `wait` is how many
-    seconds a connection waits for a lock before `Busy`.
+    >>> parsed("postgresql://desk:secret@db.example/ledger")
+    postgresql+psycopg://desk:***@db.example/ledger
     """
-    engine = create_engine(url, connect_args={"timeout": wait})
+    try:
+        found = make_url(url)
+    except (ArgumentError, ValueError):
+        raise ConfigError(
+            "database URL cannot be read",
+            why="it is not SCHEME://USER:PASSWORD@HOST:PORT/NAME",
+            todo="write special characters of the password as %XX",
+        ) from None
+    if found.drivername in ("postgresql", "postgres"):
+        found = found.set(drivername="postgresql+psycopg")
+    if found.drivername not in ("sqlite", "postgresql+psycopg"):
+        raise ConfigError(
+            f"database {found.drivername!r} unknown",
+            why="it is none we keep a journal in",
+            todo="use sqlite:///FILE or postgresql://USER:PASSWORD@HOST:PORT/NAME",
+        )
+    return found
 
-    @event.listens_for(engine, "connect")
-    def _configure(connection: sqlite3.Connection, _record: object) -> None:
-        connection.isolation_level = None
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
-            connection.execute(f"PRAGMA {pragma}").close()
 
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        writes = connection.get_execution_options().get(_WRITES, False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+def database_of(connection: Connection) -> Database:
+    """The kind of database at the other end."""
+    return _KINDS[connection.dialect.name]
 
-    return engine
+
+def open_engine(url: str, *, wait: float = 5.0, migrating: bool = False) -> Engine:
+    """Connections to a database, made when they are first needed; `wait` is in seconds, then `Busy`."""
+    found = parsed(url)
+    return _KINDS[found.get_backend_name()].engine(found, wait=wait, migrating=migrating)
 
 
 class Storage:
     """
     An open database at the schema this program is written for; a context manager that closes it.
 
-    Raises `SchemaMismatch` if the database is ahead of or behind the program, and `StorageError` or a
-    leaf of it if it cannot be opened.
+    Raises `SchemaMismatch` if the database is ahead of or behind the program, `ConfigError` if its URL is none, and
+    `StorageError` or a leaf of it if it cannot be opened.
     """
 
     def __init__(self, url: str, *, wait: float = 5.0) -> None:
-        file = make_url(url).database
-        if file and not Path(file).exists():
-            raise SchemaMismatch(f"no database at {file}", why="it was never made", todo="run `hedge ledger migrate`")
+        place = parsed(url)
+        self._wait = wait
+        self._database = _KINDS[place.get_backend_name()]
+        self._database.require_found(place)
         self._engine = open_engine(url, wait=wait)
         try:
             with self.reading() as connection:
@@ -77,16 +125,35 @@ class Storage:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """One consistent view of the database."""
-        with translated(), self._engine.connect() as connection:
-            yield connection
+        with translated(), self._engine.connect() as plain:
+            yield self._database.reader(plain)
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """One transaction that holds the write lock from its start; durable when this returns."""
         with translated(), self._engine.connect() as plain:
-            connection = plain.execution_options(**{_WRITES: True})
+            connection = self._database.writer(plain)
             with connection.begin():
+                self._database.hold(connection, wait=self._wait)
                 yield connection
+
+
+@contextmanager
+def changing_schema(url: str, *, wait: float) -> Iterator[Connection]:
+    """One transaction that may change tables; it makes a database file that is not there."""
+    place = parsed(url)
+    database = _KINDS[place.get_backend_name()]
+    with translated():
+        database.prepare(place)
+    engine = open_engine(url, wait=wait, migrating=True)
+    try:
+        with translated(), engine.connect() as plain:
+            connection = database.writer(plain)
+            with connection.begin():
+                database.hold(connection, wait=wait)
+                yield connection
+    finally:
+        engine.dispose()
 
 
 def require_schema(connection: Connection) -> None:
@@ -103,8 +170,7 @@ def require_schema(connection: Connection) -> None:
 
 def schema_of(connection: Connection) -> str | None:
     """The migration a database is at; None if it has none."""
-    known = connection.execute(text("SELECT name FROM sqlite_master WHERE name = 'alembic_version'")).scalar()
-    if known is None:
+    if not inspect(connection).has_table("alembic_version"):
         return None
     return connection.execute(text("SELECT max(version_num) FROM alembic_version")).scalar()
 
@@ -114,42 +180,21 @@ def translated() -> Iterator[None]:
     """Raises our own errors for the database's, so that none of its types crosses the port."""
     try:
         yield
-    except SQLAlchemyError as failure:
+    except (SQLAlchemyError, sqlite3.Error) as failure:
         raise _ours(failure) from failure
-    except sqlite3.Error as failure:
-        raise _named(failure) from failure
     except OSError as failure:
         raise StorageError(
             "database cannot be written", why=str(failure), todo="check the path and its permissions"
         ) from failure
 
 
-def _ours(failure: SQLAlchemyError) -> StorageError:
-    if isinstance(failure, DBAPIError) and isinstance(failure.orig, sqlite3.Error):
-        return _named(failure.orig)
+def _ours(failure: Exception) -> StorageError:
+    cause = failure.orig if isinstance(failure, DBAPIError) and failure.orig else failure
+    for database in _KINDS.values():
+        if told := database.error(cause):
+            return told
     return StorageError(
         "database call failed",
         why=f"{type(failure).__name__}: {failure}",
         todo="report it with the command that was run",
     )
-
-
-def _named(failure: sqlite3.Error) -> StorageError:
-    code: Any = getattr(failure, "sqlite_errorcode", None) or 0
-    primary, why = code & 0xFF, str(failure)
-    if primary in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-        return Busy("database is locked", why=why, todo="wait for the other process, then run it again")
-    if primary == sqlite3.SQLITE_FULL or code in (
-        sqlite3.SQLITE_IOERR_WRITE,
-        sqlite3.SQLITE_IOERR_FSYNC,
-        sqlite3.SQLITE_IOERR_TRUNCATE,
-        sqlite3.SQLITE_IOERR_SHMSIZE,
-    ):
-        return DiskFull("nothing was recorded", why=why, todo="make room, then run `hedge resume`")
-    if primary == sqlite3.SQLITE_ERROR and "no such" in why:
-        return SchemaMismatch("database lacks what we read", why=why, todo="run `hedge ledger migrate`")
-    if primary in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-        return StorageError("database is damaged", why=why, todo="restore a backup, then run `hedge reconcile`")
-    if primary in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
-        return StorageError("database cannot be written", why=why, todo="check the path and its permissions")
-    return StorageError("database refused", why=f"{type(failure).__name__}: {why}", todo="run `hedge ledger verify`")

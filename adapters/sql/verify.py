@@ -7,9 +7,9 @@ from typing import Any
 from sqlalchemy import Connection, func, select
 
 from adapters.sql.books import ENTRIES, INSTRUMENTS, LEGS, entries_in
-from adapters.sql.chain import GENESIS, RECORDS, as_written, link
+from adapters.sql.chain import GENESIS, RECORDS, as_written, link, streamed
 from adapters.sql.schema import Row
-from adapters.sql.wire import canonical, digest, entry_body, instrument_text
+from adapters.sql.wire import Digests, canonical, digest, written
 from engine.errors import EngineError
 
 
@@ -41,7 +41,7 @@ def first_bad_link(connection: Connection, anchor: tuple[int, str] | None = None
 
 def _broken_chain(connection: Connection, anchor: tuple[int, str] | None) -> BadLink | None:
     previous, expected, anchored = GENESIS, 1, anchor is None or anchor == (0, GENESIS)
-    for row in connection.execute(as_written(RECORDS)):
+    for row in streamed(connection, as_written(RECORDS)):
         if row.serial != expected:
             return BadLink(expected, row.key, f"it is missing, {row.serial} follows")
         if row.previous != previous:
@@ -65,15 +65,14 @@ def _differing_table(connection: Connection) -> BadLink | None:
 
 def _difference(connection: Connection, kind: str, rebuilt: Iterator[Content]) -> BadLink | None:
     query = select(RECORDS.c.serial, RECORDS.c.key, RECORDS.c.body).where(RECORDS.c.kind == kind)
-    written = (tuple(row) for row in connection.execute(query.order_by(RECORDS.c.serial)))
     serial = 0
-    for record in written:
-        serial, key, _ = record
+    for row in streamed(connection, query.order_by(RECORDS.c.serial)):
+        serial, key = row.serial, row.key
         try:
             columns = next(rebuilt, None)
         except (EngineError, ValueError, KeyError, TypeError) as unreadable:
             return BadLink(serial, key, f"its {kind} columns cannot be read: {unreadable}")
-        if columns != record:
+        if columns != (serial, key, row.body):
             return BadLink(serial, key, f"its {kind} columns differ from its record")
     try:
         surplus = next(rebuilt, None)
@@ -83,14 +82,14 @@ def _difference(connection: Connection, kind: str, rebuilt: Iterator[Content]) -
 
 
 def _instruments(connection: Connection) -> Iterator[Content]:
-    for row in connection.execute(as_written(INSTRUMENTS)):
+    for row in streamed(connection, as_written(INSTRUMENTS)):
         yield row.serial, row.digest if digest(row.terms) == row.digest else "", row.terms
 
 
 def _entries(connection: Connection) -> Iterator[Content]:
+    digests = Digests()
     for serial, entry in entries_in(connection):
-        digests = {leg.instrument: digest(instrument_text(leg.instrument)) for leg in entry.legs}
-        yield serial, entry.key, entry_body(entry, digests)
+        yield serial, entry.key, written(entry, digests).body
 
 
 def _columns(
@@ -99,7 +98,7 @@ def _columns(
     source = Row.metadata.tables[table]
 
     def rebuilt(connection: Connection) -> Iterator[Content]:
-        for row in connection.execute(as_written(source)):
+        for row in streamed(connection, as_written(source)):
             yield row.serial, key(row), body(row)
 
     return rebuilt

@@ -2,17 +2,26 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, fields
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from itertools import chain
+from json.encoder import encode_basestring
+from typing import Any, NamedTuple
 
 from adapters.sql.schema import written_instant
 from engine.entries import Account, Entry, EntryStatus, Leg
+from engine.errors import InputError
 from engine.instruments import Instrument, from_terms, terms
 from engine.money import Money
 
 _WRITE = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
+quoted = encode_basestring
+"""A text as canonical JSON."""
+
+_KEPT = 100_000
+_ALWAYS = ("currency", "decimals")
 
 
 def canonical(value: object) -> str:
@@ -26,8 +35,20 @@ def canonical(value: object) -> str:
 
 
 def instrument_text(instrument: Instrument) -> str:
-    """Terms as canonical text; equal instruments have one text, whatever zone or zeros they were given in."""
+    """
+    Terms as canonical text; equal instruments have one text, whatever zone or zeros they were given in.
+
+    A term that a later version adds is left out where it has its default, so that the text, and with it the digest in
+    every journal, stays what it was.
+    """
     written = terms(instrument)
+    for field in fields(instrument):
+        if (
+            field.name not in _ALWAYS
+            and field.default is not MISSING
+            and getattr(instrument, field.name) == field.default
+        ):
+            del written[field.name]
     if "expiry" in written:
         written["expiry"] = datetime.fromisoformat(written["expiry"]).astimezone(UTC).isoformat()
     for name in ("strike", "multiplier"):
@@ -46,25 +67,65 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def entry_body(entry: Entry, digests: Mapping[Instrument, str]) -> str:
-    """The whole entry as canonical text; legs name instruments by digest."""
-    return canonical(
-        {
-            "key": entry.key,
-            "at": written_instant(entry.at),
-            "memo": entry.memo,
-            "status": entry.status.value,
-            "evidence": dict(entry.evidence),
-            "legs": [
-                {
-                    "account": leg.account,
-                    "instrument": digests[leg.instrument],
-                    "units": str(leg.amount.units),
-                }
-                for leg in entry.legs
-            ],
-        }
+class Digests:
+    """
+    The digest of each instrument's canonical text, worked out once.
+
+    Legs mostly share their instrument objects, so an object seen before is found by its identity; it is kept, so that
+    no other can take that identity.
+    """
+
+    def __init__(self) -> None:
+        self._seen: dict[int, tuple[Instrument, str]] = {}
+        self.known: dict[Instrument, str] = {}
+
+    def of(self, instrument: Instrument) -> str:
+        """The digest of one instrument."""
+        seen = self._seen.get(id(instrument))
+        return self._met(instrument) if seen is None else seen[1]
+
+    def _met(self, instrument: Instrument) -> str:
+        found = self.known.get(instrument)
+        if found is None:
+            found = self.known[instrument] = digest(instrument_text(instrument))
+        if len(self._seen) >= _KEPT:
+            self._seen.clear()
+        self._seen[id(instrument)] = (instrument, found)
+        return found
+
+
+class Written(NamedTuple):
+    """An entry's columns as they stand in the file, its legs as (account, digest, units), and all of it as one text."""
+
+    key: str
+    at: str
+    memo: str
+    status: str
+    evidence: str
+    legs: Sequence[tuple[str, str, str]]
+    body: str
+
+
+def written(entry: Entry, digests: Digests) -> Written:
+    """
+    An entry as text, the same for the same entry; legs name instruments by digest.
+
+    The body is `canonical` of its parts, put together by hand: an import writes millions of them. Raises `InputError`
+    for text that no database can hold.
+    """
+    at, status, key, memo = written_instant(entry.at), entry.status.value, entry.key, entry.memo
+    evidence = _object(entry.evidence) if entry.evidence else "{}"
+    legs = [(leg.account, digests.of(leg.instrument), str(leg.amount.units)) for leg in entry.legs]
+    sides = ",".join(
+        [f'{{"account":{quoted(account)},"instrument":"{name}","units":"{units}"}}' for account, name, units in legs]
     )
+    body = (
+        f'{{"at":"{at}","evidence":{evidence},"key":{quoted(key)},"legs":[{sides}],'
+        f'"memo":{quoted(memo)},"status":"{status}"}}'
+    )
+    if "\\u0000" in body or not body.isascii():
+        _require_text(entry, body)
+    return Written(key, at, memo, status, evidence, legs, body)
 
 
 def same_content(left: str, right: str) -> bool:
@@ -90,3 +151,17 @@ def read_entry(key: str, at: str, memo: str, status: str, evidence: str, legs: t
 def _content(body: Mapping[str, Any]) -> tuple[str, list[tuple[str, str, str]]]:
     legs = sorted((leg["account"], leg["instrument"], leg["units"]) for leg in body["legs"])
     return body["status"], legs
+
+
+def _object(texts: Mapping[str, str]) -> str:
+    return "{" + ",".join([f"{quoted(name)}:{quoted(texts[name])}" for name in sorted(texts)]) + "}"
+
+
+def _require_text(entry: Entry, body: str) -> None:
+    texts = (entry.key, entry.memo, *(leg.account for leg in entry.legs), *chain(*entry.evidence.items()))
+    if any("\0" in text for text in texts) or any("\ud800" <= letter <= "\udfff" for letter in body):
+        raise InputError(
+            f"entry {entry.key!r} refused",
+            why="it holds a NUL or half a surrogate pair, which is no text",
+            todo="clean the venue's message before posting it",
+        )

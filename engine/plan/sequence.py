@@ -7,7 +7,9 @@ from decimal import ROUND_DOWN, ROUND_FLOOR, Decimal
 from engine.instruments import Cash, LendingDebt, LendingSupply, VanillaOption
 from engine.money import USD, Currency, Money
 from engine.orders import Order, OrderId, OrderLeg
-from engine.policy.allocate import Package
+from engine.policy.allocation import Allocation
+from engine.policy.condors import CondorOffer
+from engine.policy.hedges import HedgeOffer
 from engine.policy.target import Target
 from engine.positions import Sleeve
 
@@ -26,48 +28,59 @@ class Venues:
     option_quote: str
 
 
-def broker_orders(package: Package | None, venues: Venues, stem: str) -> list[Order]:
+def broker_orders(wanted: Allocation | None, venues: Venues, stem: str) -> list[Order]:
     """
-    The tail hedge, then the condors, each at the far side of the market it was decided on.
+    What takes risk off, then the hedges, then what they replace, then the condors they protect.
 
-    `stem` makes the ids unique to the state the plan was made from.
+    Each order stands at the far side of the market it was decided on; `stem` makes the ids unique to the state
+    the plan was made from.
     """
-    if package is None:
+    if wanted is None:
         return []
-    orders = []
-    if package.hedge is not None and package.hedges:
-        hedge, lots = package.hedge, package.hedges
-        orders.append(
-            Order(
-                id=OrderId(f"{stem}-hedge"),
-                venue=venues.broker,
-                sleeve=Sleeve.CONDOR,
-                role="hedge",
-                legs=(OrderLeg(hedge.option, Decimal(lots)),),
-                limit=_cash(-hedge.ask, lots, hedge.option),
-                arrival=_cash(-hedge.mid, lots, hedge.option),
-                step=f"buy {lots} {hedge.option.id}",
-            )
-        )
-    offer, count = package.offer, package.condors
-    strikes = "/".join(f"{leg.strike.normalize():f}" for leg in offer.condor.legs)
-    first = offer.condor.put_short
-    orders.append(
-        Order(
-            id=OrderId(f"{stem}-core"),
-            venue=venues.broker,
-            sleeve=Sleeve.CONDOR,
-            role="core",
-            legs=tuple(
-                OrderLeg(leg, Decimal(quantity * count))
-                for leg, quantity in zip(offer.condor.legs, offer.condor.quantities, strict=True)
-            ),
-            limit=_cash(offer.credit, count, first),
-            arrival=_cash(offer.mid_credit, count, first),
-            step=f"sell {count} condors {first.root} {first.expiry_date} {strikes}",
-        )
+    moves = [(line, int(line.change)) for line in wanted.changes]
+    less = [(line, lots) for line, lots in moves if lots < 0]
+    more = [(line, lots) for line, lots in moves if lots > 0]
+    ordered = [
+        *(_condor_order(line.terms, lots, venues) for line, lots in less if isinstance(line.terms, CondorOffer)),
+        *(_hedge_order(line.terms, lots, venues) for line, lots in more if isinstance(line.terms, HedgeOffer)),
+        *(_hedge_order(line.terms, lots, venues) for line, lots in less if isinstance(line.terms, HedgeOffer)),
+        *(_condor_order(line.terms, lots, venues) for line, lots in more if isinstance(line.terms, CondorOffer)),
+    ]
+    return [replace(order, id=OrderId(f"{stem}-{order.role}-{at}")) for at, order in enumerate(ordered, start=1)]
+
+
+def _hedge_order(hedge: HedgeOffer, lots: int, venues: Venues) -> Order:
+    """Options bought at their ask, or sold as far below mid."""
+    crossed = hedge.ask if lots > 0 else 2.0 * hedge.mid - hedge.ask
+    return Order(
+        id=OrderId(""),
+        venue=venues.broker,
+        sleeve=Sleeve.CONDOR,
+        role="hedge",
+        legs=(OrderLeg(hedge.option, Decimal(lots)),),
+        limit=_cash(-crossed, lots, hedge.option),
+        arrival=_cash(-hedge.mid, lots, hedge.option),
+        step=f"{'buy' if lots > 0 else 'sell'} {abs(lots)} {hedge.option.id}",
     )
-    return orders
+
+
+def _condor_order(offer: CondorOffer, lots: int, venues: Venues) -> Order:
+    """Condors sold for what crossing brings, or bought back for what it then costs."""
+    crossed = offer.credit if lots > 0 else 2.0 * offer.mid_credit - offer.credit
+    first = offer.condor.put_short
+    return Order(
+        id=OrderId(""),
+        venue=venues.broker,
+        sleeve=Sleeve.CONDOR,
+        role="core",
+        legs=tuple(
+            OrderLeg(leg, Decimal(quantity * lots))
+            for leg, quantity in zip(offer.condor.legs, offer.condor.quantities, strict=True)
+        ),
+        limit=_cash(crossed, lots, first),
+        arrival=_cash(offer.mid_credit, lots, first),
+        step=f"{'sell' if lots > 0 else 'buy back'} {abs(lots)} condors {offer.id}",
+    )
 
 
 def vault_orders(target: Target, option: VanillaOption | None, venues: Venues, stem: str) -> list[Order]:

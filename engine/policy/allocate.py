@@ -1,202 +1,229 @@
-"""How many of which condor, with which hedge: the best package that keeps every limit."""
+"""One solver over condors, hedges and borrowed margin: the best whole lots that keep every hard limit (D33)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from engine.instruments import VanillaOption
 from engine.market import Floats
-from engine.policy.condors import CondorOffer
+from engine.policy.allocation import Allocation, LimitCost, Line
+from engine.policy.candidates import Candidate, Kind, LoanOffer
+from engine.policy.cutting_planes import costs_of_limits, solve
+from engine.policy.mean_cvar import Infeasible, Limit, MeanCvar, Solved
 from engine.policy.settings import Policy
-from engine.risk.drawdown import VOL_RESPONSE
-from engine.risk.scenarios import Scenarios
-from engine.risk.valuation import PricingView, unit_values
 
-_MULTIPLIER = 100.0
-_ES_TAIL = 0.025
-_VOL_CLIP = (-0.05, 0.25)
+_CARRY = "carry_budget"
 
+LIMITS = (
+    "margin",
+    "cash",
+    "drawdown_2sd",
+    "hedge_ratio",
+    _CARRY,
+    "sleeve_cap",
+    "quick_ratio",
+    "session_new_outer",
+    "health_factor",
+    "leverage",
+    "borrow_rate",
+)
+"""Every limit by the name it can be lifted with."""
 
-@dataclass(frozen=True, slots=True)
-class HedgeOffer:
-    """An option that could be bought now: `ask` and `mid` in points per contract."""
-
-    option: VanillaOption
-    ask: float
-    mid: float
-
-
-@dataclass(frozen=True, slots=True)
-class Package:
-    """
-    Condors with their tail hedge, sized.
-
-    `expected` and `shortfall` (97.5 %) are USD to the condor's settlement under the real-world measure,
-    after crossing spreads and fees; `hedge_ratio` is the scenario ratio h of D10 the integer lots reach;
-    `drawdown` is the rule's worst share with its `cell`; `binding` names what stopped the next condor.
-    """
-
-    offer: CondorOffer
-    condors: int
-    hedge: HedgeOffer | None
-    hedges: int
-    expected: float
-    shortfall: float
-    hedge_ratio: float
-    hedge_carry: float
-    drawdown: float
-    cell: str
-    binding: tuple[str, ...]
+_HOUSE_MULTIPLE = 1.3  # of the stressed loss, that the broker may call (D13)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Capacity:
-    """What bounds the package: committed capital, margin and cash in USD, and the losses already there."""
+    """
+    What bounds the holdings, in USD, whatever they are.
+
+    `margin` is the budget less what the fixed part of the book needs; `losses` are those of the fixed part in each
+    of `cells`, `stress` that of its options in the cell that sizes hedges; `calls` are the positions of the cells
+    that size margin calls (D13). `sleeve_share` is the sleeve's share of net asset value. `leverage` is the share
+    of the permitted loan that VIX allows (X07). `high_vol` is the regime in which the session cap binds (D12).
+    """
 
     capital: float
     margin: float
     cash: float
     defined_risk: float
-    carried_loss: Floats
-    high_vol: bool
-    fee_per_contract: float
+    cells: tuple[str, ...]
+    losses: Floats
+    stress: float = 0.0
+    calls: Sequence[int] = ()
+    sleeve_share: float = 0.0
+    leverage: float = 1.0
+    high_vol: bool = False
+    measure: str = ""
+    session_bought: float = 0.0
 
 
-def best_package(
-    offers: Sequence[CondorOffer],
-    hedges: Sequence[HedgeOffer],
-    view: PricingView,
-    scenarios: Scenarios,
-    returns: Mapping[float, Floats],
-    policy: Policy,
+def allocate(
+    candidates: Sequence[Candidate],
     capacity: Capacity,
-) -> Package | None:
+    policy: Policy,
+    *,
+    without: Collection[str] = (),
+    priced: bool = True,
+) -> Allocation:
     """
-    The package worth most, expected result less a charge on expected shortfall (D33), as large as limits allow.
+    The holdings worth most that keep every limit, what they bring and risk, and what each limit costs.
 
-    Each offer is paired with each hedge; the hedge's lots are the fewest that bring the scenario hedge
-    ratio to its target (D10); the condors are the most that keep drawdown, margin, cash, session cap and
-    carry budget, found by closed integer search. None if no package is worth more than nothing.
+    The budgets of margin and carry bound what is added; what is held already they do not force out. A carry budget
+    that no holdings keep is waived and said so: a limit that only a layer can meet is met (S57).
 
     Parameters
     ----------
-    returns : sampled real-world log returns of the index to each offer's settlement, by its `days`
+    without : limits to lift, by name
+    priced : whether to re-solve without each limit for its cost; a limit's cost is 0 otherwise
+
+    Raises `Infeasible`, naming the smallest conflicting set.
+
+    Source
+    ------
+    D33; limits S39-S42, S46, S57, X05, X07, D10-D13, D16, D32.
     """
-    unit = _UnitResults(view, scenarios, returns, capacity.fee_per_contract)
-    best: Package | None = None
-    most = 0.0
-    for offer in offers:
-        for hedge in hedges or (None,):
-            package = _largest(offer, hedge, unit, policy, capacity)
-            if package is None:
-                continue
-            worth = package.expected - policy.core.risk_aversion * package.shortfall
-            if worth > most:
-                best, most = package, worth
-    return best
+    problem = _question(candidates, capacity, policy, without)
+    waived: tuple[str, ...] = ()
+    try:
+        solved = solve(problem)
+    except Infeasible as stuck:
+        if _CARRY not in stuck.conflict:
+            raise
+        problem, waived = problem.without(_CARRY), (_CARRY,)
+        solved = solve(problem)
+    costs = costs_of_limits(problem, solved) if priced else {}
+    return _answer(candidates, capacity, problem, solved, costs, waived)
 
 
-def _largest(
-    offer: CondorOffer, hedge: HedgeOffer | None, unit: "_UnitResults", policy: Policy, capacity: Capacity
-) -> Package | None:
-    loss, reference = unit.condor_losses(offer), unit.reference
-    gain = unit.hedge_gains(hedge) if hedge else np.zeros_like(loss)
-    need = policy.hedge.ratio * max(loss[reference], 0.0)
-    if hedge and need > 0 and gain[reference] <= 0:
-        return None
-    most = int(capacity.margin // offer.margin)
-    counts = np.arange(1, most + 2)
-    lots = np.ceil(counts * need / gain[reference] - 1e-9) if hedge and need > 0 else np.zeros(len(counts))
-    premium = lots * (hedge.ask * _MULTIPLIER + unit.fee if hedge else 0.0)
-    carry = lots * -unit.hedge_expected(hedge, offer.days) if hedge else np.zeros(len(counts))
-    shares = (
-        np.max(
-            capacity.carried_loss[None, :] + counts[:, None] * loss[None, :] - lots[:, None] * gain[None, :],
-            axis=1,
+def _question(
+    candidates: Sequence[Candidate], capacity: Capacity, policy: Policy, without: Collection[str]
+) -> MeanCvar:
+    """The candidates as columns, the policy's limits as rows."""
+
+    def column(name: str) -> Floats:
+        return np.array([getattr(candidate, name) for candidate in candidates], float)
+
+    outcomes = np.array([candidate.outcomes for candidate in candidates]).T
+    limits = [*_book_limits(candidates, capacity, policy), *_loan_limits(candidates, capacity, policy)]
+    return MeanCvar(
+        ids=tuple(candidate.id for candidate in candidates),
+        outcomes=outcomes,
+        expected=outcomes.mean(axis=0),
+        aversion=policy.core.risk_aversion,
+        costs=column("cost"),
+        held=column("held"),
+        lower=np.zeros(len(candidates)),
+        upper=column("most"),
+        whole=np.array([candidate.kind is not Kind.LOAN for candidate in candidates]),
+        limits=tuple(limit for limit in limits if limit.name not in without),
+    )
+
+
+def _book_limits(candidates: Sequence[Candidate], capacity: Capacity, policy: Policy) -> list[Limit]:
+    losses = np.array([candidate.losses for candidate in candidates]).T
+    stress = np.array([candidate.stress for candidate in candidates])
+    margin, paid, carry = (_row(candidates, name) for name in ("margin", "paid", "carry"))
+    held = np.array([candidate.held for candidate in candidates])
+    hedges = np.array([candidate.kind is Kind.HEDGE for candidate in candidates])
+    ratio = policy.hedge.ratio
+    none = np.zeros_like(margin)
+    limits = [
+        Limit("margin", margin, np.maximum(capacity.margin, margin @ held)),
+        Limit("cash", none, np.array([capacity.cash]), paid, _row(candidates, "paid_back")),
+        Limit("drawdown_2sd", losses, float(policy.limits.drawdown_2sd) * capacity.capital - capacity.losses),
+        Limit(
+            "hedge_ratio",
+            np.where(hedges, stress, ratio * stress)[None, :],
+            np.array([-ratio * max(capacity.stress, 0.0)]),
+        ),
+        Limit(_CARRY, carry, np.maximum(float(policy.hedge.carry_budget) * capacity.capital, carry @ held)),
+        Limit("sleeve_cap", none, np.array([float(policy.limits.sleeve_cap) - capacity.sleeve_share])),
+    ]
+    if len(capacity.calls):
+        call = policy.limits.quick_ratio_min * _HOUSE_MULTIPLE
+        at = list(capacity.calls)
+        limits.append(
+            Limit(
+                "quick_ratio",
+                np.maximum(margin, 0.0) + call * losses[at],
+                capacity.cash - call * np.maximum(capacity.losses[at], 0.0),
+                np.repeat(paid, len(at), axis=0),
+            )
         )
-        / capacity.capital
-    )
-    checks = {
-        "margin": counts * offer.margin <= capacity.margin,
-        "drawdown_2sd": shares <= float(policy.limits.drawdown_2sd),
-        "cash": premium <= capacity.cash,
-        "carry_budget": carry * 365.0 / offer.days <= float(policy.hedge.carry_budget) * capacity.capital,
-    }
     if capacity.high_vol:
-        checks["session_new_outer"] = premium <= float(policy.limits.session_new_outer) * capacity.defined_risk
-    allowed = np.logical_and.reduce(list(checks.values()))
-    if not allowed[0]:
-        return None
-    chosen = int(np.argmin(allowed)) - 1
-    n, q = int(counts[chosen]), int(lots[chosen])
-    outcome = n * unit.condor_outcome(offer)
-    if hedge:
-        outcome = outcome + q * unit.hedge_outcome(hedge, offer.days)
-    tail = np.sort(outcome)[: max(1, int(np.ceil(_ES_TAIL * len(outcome))))]
-    after = capacity.carried_loss + n * loss - q * gain
-    return Package(
-        offer=offer,
-        condors=n,
-        hedge=hedge if q else None,
-        hedges=q,
-        expected=float(outcome.mean()),
-        shortfall=float(-tail.mean()),
-        hedge_ratio=float(q * gain[reference] / (n * loss[reference])) if loss[reference] > 0 else np.inf,
-        hedge_carry=float(carry[chosen]),
-        drawdown=float(shares[chosen]),
-        cell=unit.scenarios.names[int(np.argmax(after))],
-        binding=tuple(name for name, holds in checks.items() if not holds[chosen + 1]),
+        cap = float(policy.limits.session_new_outer) * capacity.defined_risk - capacity.session_bought
+        limits.append(Limit("session_new_outer", none, np.array([cap]), paid))
+    return limits
+
+
+def _loan_limits(candidates: Sequence[Candidate], capacity: Capacity, policy: Policy) -> list[Limit]:
+    """For each loan: the health floor, the share VIX allows, the pool's liquidity, and the borrow rate (D16, X07)."""
+    limits = []
+    for at, candidate in enumerate(candidates):
+        if isinstance(candidate.terms, LoanOffer):
+            offer, one = candidate.terms, np.zeros((1, len(candidates)))
+            one[0, at] = 1.0
+            permitted = min(offer.health_cap, offer.most)
+            limits += [
+                Limit("health_factor", one, np.array([offer.health_cap])),
+                Limit("leverage", one, np.array([capacity.leverage * permitted])),
+            ]
+            if offer.market.borrow_rate > float(policy.limits.borrow_rate_max):
+                limits.append(Limit("borrow_rate", one, np.zeros(1)))
+    return limits
+
+
+def _row(candidates: Sequence[Candidate], name: str) -> Floats:
+    return np.array([[getattr(candidate, name) for candidate in candidates]], float)
+
+
+def _answer(
+    candidates: Sequence[Candidate],
+    capacity: Capacity,
+    problem: MeanCvar,
+    solved: Solved,
+    costs: dict[str, float],
+    waived: tuple[str, ...],
+) -> Allocation:
+    x = solved.x
+    lines = tuple(
+        Line(candidate.terms, candidate.kind, candidate.held, float(wanted))
+        for candidate, wanted in zip(candidates, x, strict=True)
+        if wanted or candidate.held
+    )
+    losses = capacity.losses + sum(
+        (wanted * candidate.losses for candidate, wanted in zip(candidates, x, strict=True) if wanted),
+        np.zeros(len(capacity.cells)),
+    )
+    worst = int(np.argmax(losses))
+    rooms: dict[str, float] = {}
+    for limit in problem.limits:
+        room = -float(limit.excess(x, problem.held).max())
+        rooms[limit.name] = min(room, rooms.get(limit.name, np.inf))
+    return Allocation(
+        lines=lines,
+        expected=float(problem.expected @ x),
+        shortfall=solved.shortfall,
+        cost=float(problem.costs @ np.abs(x - problem.held)),
+        objective=solved.objective,
+        gap=solved.gap,
+        capital=capacity.capital,
+        hedge_ratio=_hedge_ratio(candidates, x, capacity.stress),
+        drawdown=float(losses[worst]) / capacity.capital,
+        cell=capacity.cells[worst],
+        margin=sum(c.margin * n for c, n in zip(candidates, x, strict=True) if c.kind is Kind.CONDOR),
+        carry=sum(c.carry * n for c, n in zip(candidates, x, strict=True)),
+        limits=tuple(
+            LimitCost(name, costs.get(name, 0.0) / capacity.capital * 1e4, room) for name, room in rooms.items()
+        ),
+        measure=capacity.measure,
+        waived=waived,
     )
 
 
-class _UnitResults:
-    """Losses, gains and outcomes of one unit of each instrument, valued once and remembered."""
-
-    def __init__(self, view: PricingView, scenarios: Scenarios, returns: Mapping[float, Floats], fee: float) -> None:
-        self.view, self.scenarios, self.fee = view, scenarios, fee
-        self.reference = next(i for i, name in enumerate(scenarios.names) if "-2 SD" in name and "mid vol" in name)
-        self._returns = returns
-        self._stressed: dict[VanillaOption, Floats] = {}
-        self._outcomes: dict[tuple[VanillaOption, float], Floats] = {}
-
-    def condor_losses(self, offer: CondorOffer) -> Floats:
-        """USD loss per condor in each scenario, the cost of crossing and fees carried."""
-        change = np.zeros(len(self.scenarios))
-        for leg, quantity in zip(offer.condor.legs, offer.condor.quantities, strict=True):
-            change = change + quantity * self._change(leg)
-        return -change + (offer.mid_credit - offer.credit) * _MULTIPLIER + 4 * self.fee
-
-    def hedge_gains(self, hedge: HedgeOffer) -> Floats:
-        """USD gain per hedge contract in each scenario, the cost of crossing carried."""
-        return self._change(hedge.option) - (hedge.ask - hedge.mid) * _MULTIPLIER - self.fee
-
-    def condor_outcome(self, offer: CondorOffer) -> Floats:
-        """USD per condor at its settlement in each sampled return."""
-        payoff = np.zeros(len(self._returns[offer.days]))
-        for leg, quantity in zip(offer.condor.legs, offer.condor.quantities, strict=True):
-            payoff = payoff + quantity * self._outcome(leg, offer.days)
-        return payoff + offer.credit * _MULTIPLIER - 4 * self.fee
-
-    def hedge_outcome(self, hedge: HedgeOffer, days: float) -> Floats:
-        """USD per hedge contract after `days` in each sampled return, premium and fee paid."""
-        return self._outcome(hedge.option, days) - hedge.ask * _MULTIPLIER - self.fee
-
-    def hedge_expected(self, hedge: HedgeOffer | None, days: float) -> float:
-        """Expected USD per hedge contract: its carry, negative when it costs."""
-        return float(self.hedge_outcome(hedge, days).mean()) if hedge else 0.0
-
-    def _change(self, option: VanillaOption) -> Floats:
-        if option not in self._stressed:
-            before = unit_values(option, self.view, Scenarios.now())[0]
-            self._stressed[option] = unit_values(option, self.view, self.scenarios) - before
-        return self._stressed[option]
-
-    def _outcome(self, option: VanillaOption, days: float) -> Floats:
-        key = (option, days)
-        if key not in self._outcomes:
-            spot = self._returns[days]
-            vol = np.clip(VOL_RESPONSE * spot, *_VOL_CLIP)
-            ends = Scenarios.of(spot, vol, np.full_like(spot, days))
-            self._outcomes[key] = unit_values(option, self.view, ends)
-        return self._outcomes[key]
+def _hedge_ratio(candidates: Sequence[Candidate], x: Floats, carried: float) -> float | None:
+    """What the hedges gain over what the rest loses in the cell that sizes them; None where nothing is lost."""
+    gained = -sum(c.stress * n for c, n in zip(candidates, x, strict=True) if c.kind is Kind.HEDGE)
+    lost = carried + sum(c.stress * n for c, n in zip(candidates, x, strict=True) if c.kind is Kind.CONDOR)
+    return gained / lost if lost > 0 else None

@@ -34,6 +34,13 @@ class CondorOffer:
     days: float
 
     @property
+    def id(self) -> str:
+        """Root, expiry and strikes in words."""
+        first = self.condor.put_short
+        strikes = "/".join(f"{leg.strike.normalize():f}" for leg in self.condor.legs)
+        return f"{first.root} {first.expiry_date} {strikes}"
+
+    @property
     def max_loss(self) -> float:
         """USD per condor: width less credit, times the multiplier (D03)."""
         return (float(self.condor.width) - self.credit) * float(MULTIPLIER)

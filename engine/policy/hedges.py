@@ -1,19 +1,32 @@
 """Which tail hedges could be bought: index puts of the condor's expiry, and VIX calls where listed."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from decimal import Decimal
 
 import numpy as np
 
 from engine.instruments import Right, Settlement, VanillaOption
 from engine.market import ExpiryQuotes
-from engine.policy.allocate import HedgeOffer
 from engine.policy.condors import option
 from engine.policy.settings import HedgeSettings
 from engine.risk.smile import Smile
 
 _VIX_MULTIPLIER = Decimal(100)
 _MOST = 10
+
+
+@dataclass(frozen=True, slots=True)
+class HedgeOffer:
+    """An option that could be bought now: `ask` and `mid` in points per contract."""
+
+    option: VanillaOption
+    ask: float
+    mid: float
+
+    @property
+    def id(self) -> str:
+        return self.option.id
 
 
 def put_offers(quotes: ExpiryQuotes, smile: Smile, rules: HedgeSettings) -> Iterator[HedgeOffer]:

@@ -126,8 +126,9 @@ def loan_decision(
     edge_bps = (case.project_return - cost) * 1e4
     price = prices[market.asset]
     secured = stressed_health(collateral, market, 1.0, prices, eth_low)
-    wanted = leverage_multiplier(vix) * case.margin / (1.0 - float(policy.loop.ramp_fee))
-    debt_usd = min(wanted, secured / policy.limits.health_factor_min, market.liquidity * price)
+    wanted = case.margin / (1.0 - float(policy.loop.ramp_fee))
+    permitted = min(secured / policy.limits.health_factor_min, market.liquidity * price)
+    debt_usd = min(wanted, leverage_multiplier(vix) * permitted)
     reasons: list[str] = []
     if not case.extra:
         reasons.append("no further condor fits the limits, so borrowed cash would earn nothing")
@@ -145,12 +146,6 @@ def loan_decision(
     debt = 0.0 if reasons else float(np.floor(debt_usd / price))
     health = stressed_health(collateral, market, debt * price, prices, eth_low)
     return LoanDecision(market.name, market.asset, debt, case.project_return, cost, edge_bps, health, tuple(reasons))
-
-
-def choose_loan(decisions: Sequence[LoanDecision]) -> LoanDecision | None:
-    """The accepted market with the largest edge, None if all refuse."""
-    accepted = [decision for decision in decisions if decision.accepted]
-    return max(accepted, key=lambda decision: decision.edge_bps, default=None)
 
 
 def eth_put(

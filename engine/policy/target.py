@@ -1,38 +1,31 @@
 """From a market, a book and a policy to what we want: condors, hedges, a loan, a put, each with its reason."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
 
 from engine.instruments import Cash, LendingDebt, LendingSupply
-from engine.market import ExpiryQuotes, Floats, LendingMarket, MarketSnapshot
-from engine.money import USD
-from engine.policy.allocate import Capacity, HedgeOffer, Package, best_package
-from engine.policy.condors import CondorOffer, condor_offers
-from engine.policy.hedges import put_offers, vix_call_offers
+from engine.market import LendingMarket, MarketSnapshot
+from engine.policy.allocate import Capacity, allocate
+from engine.policy.allocation import Allocation
+from engine.policy.candidates import Candidate, Columns, Kind
+from engine.policy.funding import funded, loan_offer
+from engine.policy.mean_cvar import Infeasible
+from engine.policy.menu import capacity, menu, tradable_slices
+from engine.policy.outcomes import Law, Returns, real_world, risk_neutral
 from engine.policy.settings import Policy
-from engine.policy.sleeve import LoanDecision, LoopCase, PutDecision, choose_loan, eth_put, loan_decision
+from engine.policy.sleeve import LoanDecision, LoopCase, PutDecision, eth_put, loan_decision
 from engine.positions import Book, Sleeve
 from engine.risk.drawdown import two_sd_scenarios
 from engine.risk.limits import LimitSet, first_expiry
-from engine.risk.margin import same_expiry_margin
 from engine.risk.scenarios import Scenarios
-from engine.risk.smile import Smile, atm_vol_at
+from engine.risk.smile import atm_vol_at
 from engine.risk.valuation import PricingView, book_values
 
 HIGH_VOL = 25.0
 """VIX at and above which the regime counts as high-volatility (S77, D12)."""
-
-_MOST_EXPIRIES = 3
-"""Expiries nearest to the target tenor that compete."""
-
-_VIX_EXPIRIES = 2
-"""VIX expiries beyond the shortest core tenor whose calls compete as hedges."""
-
-Returns = Callable[[float, float], Floats]
-"""Sampled real-world ln(S_T / F), given days and the at-the-money volatility to them (D33)."""
 
 MarginalCost = Callable[[LendingMarket, float], float]
 """All-in effective annual rate of borrowing so many USD from a market (D14)."""
@@ -56,18 +49,20 @@ class Target:
     """
     What the policy asks for.
 
-    `core` is the condor package on own margin; `extra` is how many more would fit if borrowed cash paid
-    their margin; `loans` holds every market's decision and `loan` the chosen one; `supplies` are tokens to
-    supply to that market; `reasons` says in words why nothing was done where nothing was.
+    `core` are the holdings of the condor engine on own margin, None where no holdings keep the limits; `case` is
+    what borrowed margin would add; `loans` holds every market's decision and `loan` the chosen one; `supplies` are
+    tokens to supply to that market; `reasons` says in words what binds and what it costs, or why nothing was done;
+    `conflict` is the smallest set of limits that exclude each other, where no holdings keep them all.
     """
 
-    core: Package | None
+    core: Allocation | None
     case: LoopCase
     loans: tuple[LoanDecision, ...]
     loan: LoanDecision | None
     supplies: Mapping[str, float]
     put: PutDecision | None
     reasons: tuple[str, ...]
+    conflict: tuple[str, ...] = ()
 
 
 def limit_set(policy: Policy, capital: float) -> LimitSet:
@@ -92,7 +87,7 @@ def frame(snapshot: MarketSnapshot, view: PricingView, book: Book, policy: Polic
     scenarios to expiry run to the first settlement of the book, but no nearer than the first tradable one.
     """
     nav = float(book_values(book, view, Scenarios.now())[0])
-    nearest = min((quotes.expiry for quotes, _ in _tradable_slices(snapshot, view, policy)), default=None)
+    nearest = min((quotes.expiry for quotes, _ in tradable_slices(snapshot, view, policy)), default=None)
     default = nearest or snapshot.spx.slices[-1].expiry
     held = first_expiry(Book(tuple(p for p in book if p.sleeve is Sleeve.CONDOR)), default)
     scenarios = two_sd_scenarios(
@@ -115,6 +110,9 @@ def target(
     marginal_cost: MarginalCost,
     fee_per_contract: float,
     borrowed_cash: float = 0.0,
+    law: Law = Law.REAL_WORLD,
+    premium: float | None = None,
+    without: Collection[str] = (),
 ) -> Target:
     """
     What to hold, decided from this snapshot alone.
@@ -122,108 +120,77 @@ def target(
     Parameters
     ----------
     borrowed_cash : USD of the broker's cash that a loan brought, margin beyond the own-funded budget (S46)
+    law : the measure expectations are taken under; `premium` is the variance premium a year, for its name
+    without : hard limits to lift, by name: a what-if, never a plan
     """
-    scenarios, limits = measure.scenarios, measure.limits
-    slices = _tradable_slices(snapshot, view, policy)
-    offers = [offer for quotes, smile in slices for offer in condor_offers(quotes, smile, policy.core)]
-    put = _sleeve_put(snapshot, view, book, scenarios, policy)
-    capacity = Capacity(
-        capital=limits.capital,
-        margin=max(limits.own_margin + borrowed_cash - same_expiry_margin(book), 0.0),
-        cash=book.held(Cash(USD), sleeve=Sleeve.CONDOR).to_float(),
-        defined_risk=limits.defined_risk,
-        carried_loss=book_values(book, view, Scenarios.now())[0] - book_values(book, view, scenarios),
+    scenarios = measure.scenarios
+    choice = menu(snapshot, view, book, policy)
+    series = {(option.root, option.expiry) for option in choice.options}
+    real = law is Law.REAL_WORLD
+    beliefs = real_world(view, series, returns, premium=premium) if real else risk_neutral(view, series)
+    columns = Columns(view, scenarios, beliefs, choice.options, fee=fee_per_contract)
+    candidates = choice.candidates(columns, measure.limits.capital)
+    bounds = capacity(
+        book,
+        choice.held.rest,
+        columns,
+        measure.limits,
         high_vol=measure.high_vol,
-        fee_per_contract=fee_per_contract,
+        vix=snapshot.vix,
+        borrowed_cash=borrowed_cash,
     )
-    hedges = _hedges(snapshot, view, policy)
-    samples = {
-        offer.days: returns(offer.days, smile.atm_vol) + np.log(smile.forward / view.spot)
-        for offer, smile in {offer.days: (offer, smile) for offer, smile in _with_smile(offers, view)}.values()
-    }
-    core = best_package(offers, hedges, view, scenarios, samples, policy, capacity)
-    case = _loop_case(core, hedges, view, scenarios, samples, policy, capacity)
+    core, reasons, conflict = _allocated(candidates, bounds, policy, without)
+    put = _sleeve_put(snapshot, view, book, scenarios, policy)
     supplies = {code: tokens for code, tokens in _idle(book).items() if tokens > 0}
     if put and put.quantity:
         spend = 1.5 * put.quantity * put.unit_cost
         supplies["USDC"] = max(supplies.get("USDC", 0.0) - spend, 0.0)
     eth_low = float(scenarios.crypto.min())
+    markets = [market for market in snapshot.chain.lending if market.asset == policy.loop.asset]
+    offers = [loan_offer(market, supplies, view, eth_low, policy, marginal_cost) for market in markets]
+    has_debt = any(isinstance(p.instrument, LendingDebt | LendingSupply) for p in book)
+    extra = funded(candidates, columns, bounds, core, offers, policy, new_debt=not has_debt)
     loans = tuple(
         loan_decision(
-            market,
-            case,
-            cost=marginal_cost(market, case.margin),
+            offer.market,
+            extra.case,
+            cost=offer.cost,
             collateral=supplies,
             prices=view.token_usd,
             eth_low=eth_low,
             vix=snapshot.vix,
             policy=policy,
         )
-        for market in snapshot.chain.lending
-        if market.asset == policy.loop.asset
+        for offer in offers
     )
-    has_debt = any(isinstance(p.instrument, LendingDebt | LendingSupply) for p in book)
-    loan = None if has_debt else choose_loan(loans)
+    loan = None if has_debt else next((d for d in loans if d.accepted and d.market == extra.market), None)
+    if has_debt:
+        reasons = (*reasons, "a loan is open already; no second draw while it stands")
     return Target(
         core=core,
-        case=case,
+        case=extra.case,
         loans=loans,
         loan=loan,
         supplies=supplies if loan else {},
         put=put,
-        reasons=_reasons(core, offers, has_debt=has_debt),
+        reasons=reasons,
+        conflict=conflict,
     )
 
 
-def _loop_case(
-    core: Package | None,
-    hedges: Sequence[HedgeOffer],
-    view: PricingView,
-    scenarios: Scenarios,
-    samples: Mapping[float, Floats],
-    policy: Policy,
-    capacity: Capacity,
-) -> LoopCase:
-    """What more margin would allow: the same structure resized with the margin bound lifted."""
-    if core is None:
-        return LoopCase(0, 0.0, 0.0, 45.0)
-    wider = replace(capacity, margin=capacity.margin + capacity.capital)
-    larger = best_package([core.offer], hedges, view, scenarios, samples, policy, wider)
-    extra = larger.condors - core.condors if larger else 0
-    if larger is None or extra <= 0:
-        return LoopCase(0, 0.0, 0.0, core.offer.days)
-    return LoopCase(extra, extra * core.offer.margin, larger.expected - core.expected, core.offer.days)
-
-
-def _tradable_slices(snapshot: MarketSnapshot, view: PricingView, policy: Policy) -> list[tuple[ExpiryQuotes, Smile]]:
-    rules = policy.core
-    found = []
-    for quotes in snapshot.spx.slices:
-        smile = view.smiles.get((quotes.root, quotes.expiry))
-        days = (quotes.expiry_date - snapshot.asof.astimezone(quotes.expiry.tzinfo).date()).days
-        if smile is not None and rules.dte_min <= days <= rules.dte_max:
-            found.append((abs(days - rules.dte_target), quotes, smile))
-    found.sort(key=lambda row: (row[0], row[1].expiry, row[1].root))
-    return [(quotes, smile) for _, quotes, smile in found[:_MOST_EXPIRIES]]
-
-
-def _hedges(snapshot: MarketSnapshot, view: PricingView, policy: Policy) -> list[HedgeOffer]:
-    offers = [
-        offer
-        for quotes, smile in _tradable_slices(snapshot, view, policy)
-        for offer in put_offers(quotes, smile, policy.hedge)
-    ]
-    if snapshot.vix_options is not None:
-        later = [q for q in snapshot.vix_options.slices if q.years(snapshot.asof) * 365.0 >= policy.core.dte_min]
-        for quotes in later[:_VIX_EXPIRIES]:
-            smile = view.vix_smiles.get((quotes.root, quotes.expiry))
-            if smile is not None:
-                offers.extend(vix_call_offers(quotes, smile))
-    return offers
-
-
-def _with_smile(offers: Sequence[CondorOffer], view: PricingView) -> list[tuple[CondorOffer, Smile]]:
-    return [(offer, view.smiles[offer.condor.put_short.root, offer.condor.put_short.expiry]) for offer in offers]
+def _allocated(
+    candidates: Sequence[Candidate], bounds: Capacity, policy: Policy, without: Collection[str]
+) -> tuple[Allocation | None, tuple[str, ...], tuple[str, ...]]:
+    """The core on own margin, why it is what it is, and the limits in conflict where nothing keeps them."""
+    if not candidates:
+        return None, ("no condor of the policy's tenor and distance has a two-sided market",), ()
+    try:
+        core = allocate(candidates, bounds, policy, without=without)
+    except Infeasible as stuck:
+        return None, (str(stuck),), stuck.conflict
+    if not core.lots(Kind.CONDOR):
+        return core, ("no condor with its hedge has a positive expected result inside the limits", *core.words()), ()
+    return core, core.words(), ()
 
 
 def _idiosyncratic(snapshot: MarketSnapshot, view: PricingView) -> float:
@@ -266,14 +233,3 @@ def _sleeve_put(
 
 def _years(asof: datetime, expiry: datetime) -> float:
     return (expiry - asof).total_seconds() / (365.0 * 86_400)
-
-
-def _reasons(core: Package | None, offers: Sequence[CondorOffer], *, has_debt: bool) -> tuple[str, ...]:
-    reasons = []
-    if not offers:
-        reasons.append("no condor of the policy's tenor and distance has a two-sided market")
-    elif core is None:
-        reasons.append("no condor with its hedge has a positive expected result inside the limits")
-    if has_debt:
-        reasons.append("a loan is open already; no second draw while it stands")
-    return tuple(reasons)

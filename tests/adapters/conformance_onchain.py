@@ -78,7 +78,7 @@ class OnchainVenueContract:
         assert venue.read(asked, receipt) == venue.read(asked, receipt)
         assert list(venue.read(asked, replace(receipt, logs=()))) == []
 
-    def test_an_order_of_two_legs_is_refused(self, venue, asked):
+    def test_an_order_with_its_legs_twice_is_refused(self, venue, asked):
         with pytest.raises(EngineError, match="refused"):
             venue.calls(replace(asked, legs=asked.legs * 2))
 
@@ -86,7 +86,7 @@ class OnchainVenueContract:
         nothing = OrderLeg(asked.legs[0].instrument, Decimal(0))
 
         with pytest.raises(EngineError, match="refused"):
-            venue.calls(replace(asked, legs=(nothing,)))
+            venue.calls(replace(asked, legs=(nothing, *asked.legs[1:])))
 
     def test_a_stranger_holds_nothing(self, venue, asked):
         assert venue.positions("0x" + "77" * 20) == {}

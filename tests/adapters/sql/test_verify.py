@@ -1,12 +1,10 @@
 """The journal finds out when its file was edited behind its back."""
 
-import sqlite3
-
 import pytest
 
 from adapters.sql.plans import PlanState
 from adapters.sql.schema import APPEND_ONLY
-from engine.errors import LedgerError, StorageError
+from engine.errors import EngineError, LedgerError, StorageError
 from engine.ledger import posting
 from engine.money import usd
 from tests.engine.ledger.events import PUT, START, cash, fill, held
@@ -27,17 +25,6 @@ def filled(journal):
     return journal
 
 
-def tamper(file, *statements):
-    connection = sqlite3.connect(file)
-    for table in APPEND_ONLY:
-        for verb in ("update", "delete"):
-            connection.execute(f"DROP TRIGGER {table}_no_{verb}")
-    for statement in statements:
-        connection.execute(statement)
-    connection.commit()
-    connection.close()
-
-
 @pytest.mark.fault("F16")
 @pytest.mark.parametrize(
     ("statement", "serial"),
@@ -54,6 +41,8 @@ def tamper(file, *statements):
         ("UPDATE legs SET units = '2' WHERE units = '1'", 5),
         ("UPDATE legs SET account = 'assets:defi:safe' WHERE units = '1'", 5),
         ("UPDATE legs SET units = 'x' WHERE units = '1'", 5),
+        ("UPDATE legs SET day = '2020-01-01' WHERE units = '1'", 5),
+        ("UPDATE legs SET instrument = 3 WHERE units = '1'", 5),
         ("DELETE FROM legs WHERE serial = 5 AND ordinal = 0", 5),
         ("UPDATE entries SET memo = 'other' WHERE serial = 5", 5),
         ("UPDATE plans SET document = '[]'", 6),
@@ -61,11 +50,11 @@ def tamper(file, *statements):
         ("UPDATE plan_states SET state = 'applied' WHERE state = 'approved'", 9),
         ("UPDATE notes SET document = 'by you'", 10),
         ("INSERT INTO notes VALUES (999, 'halt', 'forged', '2020-01-01T00:00:00.000000+00:00')", 999),
-        ("INSERT INTO legs SELECT 999, 0, account, instrument, units FROM legs LIMIT 1", 999),
+        ("INSERT INTO legs SELECT 999, 0, day, account, instrument, units FROM legs LIMIT 1", 999),
     ],
 )
-def test_the_first_bad_link_is_named(filled, file, statement, serial):
-    tamper(file, statement)
+def test_the_first_bad_link_is_named(filled, tamper, statement, serial):
+    tamper(statement)
 
     bad = filled.verify()
 
@@ -75,10 +64,9 @@ def test_the_first_bad_link_is_named(filled, file, statement, serial):
         filled.require_intact()
 
 
-def test_a_remembered_head_finds_records_cut_off_the_end(filled, file):
+def test_a_remembered_head_finds_records_cut_off_the_end(filled, tamper):
     anchor = filled.head()
     tamper(
-        file,
         *(f"DELETE FROM {table} WHERE serial = {anchor[0]}" for table in ("legs", "entries", "records")),
     )
 
@@ -94,7 +82,35 @@ def test_no_program_updates_or_deletes_a_row(filled, table):
     assert filled.verify() is None
 
 
-def test_changing_a_row_through_the_journal_is_impossible_even_in_its_first_record(filled, file):
-    tamper(file, "UPDATE records SET body = body || ' '")
+def test_changing_a_row_through_the_journal_is_impossible_even_in_its_first_record(filled, tamper):
+    tamper("UPDATE records SET body = body || ' '")
 
     assert filled.verify().serial == 1
+
+
+@pytest.mark.fault("F16")
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE legs SET units = 'x' WHERE units = '1'",
+        "UPDATE legs SET units = '2' WHERE units = '1'",
+        "UPDATE legs SET instrument = 99 WHERE units = '1'",
+        "UPDATE entries SET evidence = '{' WHERE serial = 5",
+        "UPDATE entries SET at = 'noon' WHERE serial = 5",
+        "UPDATE instruments SET terms = '{}'",
+    ],
+)
+def test_what_cannot_be_read_is_told_in_our_own_words(filled, tamper, statement):
+    tamper(statement)
+
+    with pytest.raises(LedgerError, match="cannot be read"):
+        filled.entries()
+
+
+@pytest.mark.fault("F16")
+@pytest.mark.parametrize("read", ["balances", "daily"])
+def test_a_sum_over_what_is_no_number_is_told_in_our_own_words(filled, tamper, read):
+    tamper("UPDATE legs SET units = 'x' WHERE units = '1'")
+
+    with pytest.raises(EngineError):
+        getattr(filled, read)()

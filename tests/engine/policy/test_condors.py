@@ -16,8 +16,6 @@ from engine.policy.hedges import put_offers
 from engine.policy.settings import Policy
 from engine.policy.sleeve import LoopCase, leverage_multiplier, loan_decision, stressed_health
 from engine.positions import Book, Position, Sleeve
-from engine.risk.scenarios import Scenarios
-from engine.risk.valuation import unit_values
 from engine.risk.view import pricing_view
 
 MARKET = demo_day(date(2018, 4, 24))
@@ -72,49 +70,6 @@ def test_the_credit_is_what_crossing_every_spread_brings():
         crossed = quotes.put_bid[put] + quotes.call_bid[call] - quotes.put_ask[low] - quotes.call_ask[high]
         assert offer.credit == pytest.approx(crossed)
         assert 0 < offer.credit <= offer.mid_credit
-
-
-@pytest.fixture(scope="module")
-def sized():
-    """The package decided for a book with no options yet, and the scenarios it was sized on."""
-    usdc = Currency("USDC", 6)
-    book = Book(
-        (
-            Position(Cash(USD), usd(850_000), Sleeve.CONDOR, "paper"),
-            Position(Cash(usdc), Money.of(150_000, usdc), Sleeve.DEFI, "vault"),
-        )
-    )
-    decision = cycle.decide(SNAPSHOT, book, POLICY, fee_per_contract=FEE)
-    return decision.target.core, decision.frame.scenarios
-
-
-@pytest.mark.requirement("D10")
-def test_the_hedge_is_the_fewest_lots_that_cover_the_reference_loss(sized):
-    package, scenarios = sized
-    reference = next(i for i, name in enumerate(scenarios.names) if name.startswith("1 session, -2 SD, mid vol"))
-    one = Scenarios.of(scenarios.spot[[reference]], scenarios.vol[[reference]], scenarios.days[[reference]])
-
-    def change(option):
-        return float(unit_values(option, VIEW, one)[0] - unit_values(option, VIEW, Scenarios.now())[0])
-
-    legs = zip(package.offer.condor.legs, package.offer.condor.quantities, strict=True)
-    loss = package.condors * (
-        -sum(q * change(leg) for leg, q in legs) + (package.offer.mid_credit - package.offer.credit) * 100 + 4 * FEE
-    )
-    gain = change(package.hedge.option) - (package.hedge.ask - package.hedge.mid) * 100 - FEE
-    assert package.hedges * gain >= loss - 1e-6
-    assert (package.hedges - 1) * gain < loss
-    assert package.hedge_ratio == pytest.approx(package.hedges * gain / loss)
-
-
-def test_one_more_condor_would_break_the_limit_that_is_named(sized):
-    package, _ = sized
-
-    assert package.binding
-    if "margin" in package.binding:
-        assert (package.condors + 1) * package.offer.margin > 30_000
-    assert package.drawdown <= 0.06
-    assert package.condors * package.offer.margin <= 30_000
 
 
 @pytest.mark.requirement("X07")

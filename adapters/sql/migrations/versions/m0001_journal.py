@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from adapters.sql.schema import SERIAL
+
 revision = "0001"
 down_revision = None
 
@@ -10,7 +12,7 @@ down_revision = None
 def upgrade() -> None:
     op.create_table(
         "records",
-        sa.Column("serial", sa.Integer, primary_key=True),
+        sa.Column("serial", SERIAL, primary_key=True, autoincrement=False),
         *_texts("kind", "key", "at", "body", "previous", "hash"),
         sa.UniqueConstraint("hash"),
     )
@@ -19,7 +21,7 @@ def upgrade() -> None:
     _under_serial("entries", "key", "at", "memo", "status", "evidence", unique=("key",))
     op.create_table(
         "legs",
-        sa.Column("serial", sa.Integer, sa.ForeignKey("entries.serial"), primary_key=True),
+        sa.Column("serial", SERIAL, sa.ForeignKey("entries.serial"), primary_key=True),
         sa.Column("ordinal", sa.Integer, primary_key=True),
         sa.Column("account", sa.String, nullable=False),
         sa.Column("instrument", sa.String, sa.ForeignKey("instruments.digest"), nullable=False),
@@ -50,7 +52,7 @@ def _texts(*names: str) -> list[sa.Column[str]]:
 def _under_serial(table: str, *columns: str, unique: tuple[str, ...] = ()) -> None:
     op.create_table(
         table,
-        sa.Column("serial", sa.Integer, sa.ForeignKey("records.serial"), primary_key=True),
+        sa.Column("serial", SERIAL, sa.ForeignKey("records.serial"), primary_key=True),
         *_texts(*columns),
         *([sa.UniqueConstraint(*unique)] if unique else []),
     )
@@ -59,7 +61,7 @@ def _under_serial(table: str, *columns: str, unique: tuple[str, ...] = ()) -> No
 def _under_plan(table: str, *columns: str, unique: str) -> None:
     op.create_table(
         table,
-        sa.Column("serial", sa.Integer, sa.ForeignKey("records.serial"), primary_key=True),
+        sa.Column("serial", SERIAL, sa.ForeignKey("records.serial"), primary_key=True),
         sa.Column("digest", sa.String, sa.ForeignKey("plans.digest"), nullable=False),
         *_texts(*columns),
         sa.UniqueConstraint("digest", unique),

@@ -2,6 +2,8 @@
 
 from alembic import op
 
+from adapters.sql.migrations.guard import drop_refusal, guard, make_refusal, unguard
+
 revision = "0002"
 down_revision = "0001"
 
@@ -20,17 +22,12 @@ _TABLES = (
 
 
 def upgrade() -> None:
-    for table in _TABLES:
-        for verb in ("UPDATE", "DELETE"):
-            op.execute(
-                f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table} "
-                "BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END"
-            )
+    make_refusal()
+    guard(*_TABLES)
     op.create_index("ix_legs_account", "legs", ["account", "instrument"])
 
 
 def downgrade() -> None:
     op.drop_index("ix_legs_account", "legs")
-    for table in _TABLES:
-        for verb in ("update", "delete"):
-            op.execute(f"DROP TRIGGER {table}_no_{verb}")
+    unguard(*_TABLES)
+    drop_refusal()
