@@ -39,6 +39,46 @@ def question(*, seed: int = 6, aversion: float = AVERSION) -> MeanCvar:
     )
 
 
+def lots(*, seed: int = 60) -> MeanCvar:
+    """Forty condors and twenty puts in whole lots on one index: margin, drawdown cells, hedge ratio and cash bind."""
+    g = np.random.default_rng(seed)
+    spot, cells = 5000.0, 5000.0 * np.exp(np.linspace(-0.12, 0.08, 48))
+    ends = spot * np.exp(0.035 * g.standard_t(4, SCENARIOS) - 0.002)
+    outcomes, losses, margins, costs = [], [], [], []
+    for _ in range(40):
+        put, call, width = spot * (1 - g.uniform(0.06, 0.10)), spot * (1 + g.uniform(0.05, 0.09)), g.choice([50, 100])
+        owed = np.clip(put - ends, 0, width) + np.clip(ends - call, 0, width)
+        credit = owed.mean() * g.uniform(1.0, 1.6) + 0.3
+        outcomes.append(100 * (credit - owed))
+        losses.append(60 * (np.clip(put - cells, 0, width) + np.clip(cells - call, 0, width)) - 10 * credit)
+        margins.append(100.0 * width)
+        costs.append(g.uniform(20, 60))
+    for strike in spot * g.uniform(0.80, 0.95, 20):
+        paid = np.clip(strike - ends, 0, None)
+        premium = paid.mean() * g.uniform(1.1, 1.8) + 0.2
+        outcomes.append(100 * (paid - premium))
+        losses.append(10 * premium - 100 * np.clip(strike - cells, 0, None))
+        margins.append(0.0)
+        costs.append(g.uniform(5, 20))
+    columns, cell_rows, margin = np.array(outcomes).T, np.array(losses).T, np.array([margins])
+    return MeanCvar(
+        ids=tuple(f"i{at:02d}" for at in range(60)),
+        outcomes=columns,
+        expected=columns.mean(axis=0),
+        aversion=0.02,
+        costs=np.array(costs),
+        held=np.zeros(60),
+        lower=np.zeros(60),
+        upper=np.where(margin[0] > 0, 300_000.0 // np.maximum(margin[0], 1.0), 300.0),
+        whole=np.ones(60, bool),
+        limits=(
+            Limit("margin", margin, np.array([300_000.0])),
+            Limit("drawdown_2sd", cell_rows, np.full(len(cells), 60_000.0)),
+            Limit("hedge_ratio", cell_rows[[10]], np.zeros(1)),
+        ),
+    )
+
+
 def next_day(earlier: MeanCvar, answer: Solved) -> MeanCvar:
     """The same question with the answer held and every expectation a little different."""
     shifted = earlier.expected * np.linspace(0.95, 1.08, INSTRUMENTS)
@@ -82,4 +122,6 @@ def run() -> list[Row]:
         _CONIC: Candidate(lambda: conic(today)),
     }
     goals = [Goal(name, _CONIC, _GOAL) for name in candidates if name != _CONIC]
+    book = lots()
+    candidates["60 instruments in whole lots"] = Candidate(lambda: solve(book))
     return duel("W6 mean-CVaR", candidates, goals, items=1, rounds=5, yardstick=_CONIC)

@@ -131,7 +131,7 @@ def _state(s: Stage, web3: Any, rounds: int) -> list[Row]:
     reader = s.reader
     also: dict[str, Reads[Any]] = {market.name: market.balance_reads(s.holder.safe) for market in reader.lending}
     reader.read(also=also)
-    parts = [*reader._reads().values(), *also.values()]  # noqa: SLF001 - the same reads, for the yardstick
+    parts = [*reader._reads().values(), *also.values()]
     asked = [query for part in parts for query in part.queries]
     naive = [
         web3.eth.contract(address=q.to, abi=[q.entry]).get_function_by_name(q.entry["name"])(*_arguments(q))

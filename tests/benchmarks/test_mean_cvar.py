@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from engine.policy.cutting_planes import solve
-from tests.benchmarks.mean_cvar import conic, next_day, question
+from tests.benchmarks.mean_cvar import conic, lots, next_day, question
 
 
 @pytest.mark.requirement("D33")
@@ -31,3 +31,15 @@ def test_the_next_day_is_answered_from_the_day_before_as_from_nothing():
 
     assert warm.objective == pytest.approx(cold.objective, abs=1e-8)
     assert warm.gap <= 1e-8
+
+
+@pytest.mark.requirement("D33")
+def test_sixty_instruments_in_whole_lots_are_answered_with_a_certified_gap():
+    book = lots()
+
+    answer = solve(book)
+
+    assert book.excess(answer.x) <= 1e-6
+    assert answer.gap <= 1e-6 * np.abs(book.outcomes).max()
+    assert answer.x.sum() > 0
+    assert (answer.x % 1 == 0).all()
