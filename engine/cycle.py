@@ -10,6 +10,8 @@ from engine.ledger.wacc import ChainLoan, marginal_cost
 from engine.market import Floats, LendingMarket, MarketSnapshot
 from engine.orders import CheckedPlan, Order, Plan, StateMark, VaultBatch
 from engine.plan.canonical import sealed
+from engine.policy.evidence import observed, session_closes
+from engine.policy.judgement import Judgement, judgement
 from engine.policy.outcomes import Law
 from engine.policy.settings import Policy
 from engine.policy.target import Frame, Target, frame, target
@@ -29,6 +31,7 @@ class Decision:
     view: PricingView
     book: Book
     policy: Policy
+    judgement: Judgement
     frame: Frame
     target: Target
     readings: tuple[LimitReading, ...]
@@ -38,6 +41,7 @@ def decide(
     snapshot: MarketSnapshot,
     book: Book,
     policy: Policy,
+    judged: Judgement | None = None,
     *,
     fee_per_contract: float,
     borrowed_cash: float = 0.0,
@@ -49,13 +53,16 @@ def decide(
 
     Parameters
     ----------
+    judged : what the policy makes of all evidence; without it, of what the snapshot itself carries
     fee_per_contract : broker's fees for one index option, USD
     borrowed_cash : USD at the broker that a loan brought and that may serve as margin (S46)
     law : the measure expectations are taken under (D33)
     without : hard limits to lift, by name: what the answer would be, which no check lets through
     """
-    view = pricing_view(snapshot)
-    measure = frame(snapshot, view, book, policy)
+    judged = judged or judged_alone(snapshot, policy)
+    view, ruling = pricing_view(snapshot), judged.ruling
+    measure = frame(snapshot, view, book, policy, ruling)
+    hedged = policy.model_copy(update={"hedge": policy.hedge.model_copy(update={"ratio": ruling.hedge_ratio})})
     closes, day = snapshot.histories["SPX"], snapshot.asof.date()
     premium = variance_premium(closes, snapshot.histories["VIX"], day, shrink=policy.core.expectation_vrp_shrink)
 
@@ -71,7 +78,7 @@ def decide(
         snapshot,
         view,
         book,
-        policy,
+        hedged,
         measure,
         returns=returns,
         marginal_cost=cost,
@@ -81,7 +88,13 @@ def decide(
         premium=premium,
         without=without,
     )
-    return Decision(snapshot, view, book, policy, measure, aim, limits_of(snapshot, view, measure)(book, 0.0))
+    readings = limits_of(snapshot, view, measure)(book, 0.0)
+    return Decision(snapshot, view, book, policy, judged, measure, aim, readings)
+
+
+def judged_alone(snapshot: MarketSnapshot, policy: Policy) -> Judgement:
+    """What the policy makes of the evidence a snapshot itself carries; everything else is unseen."""
+    return judgement(observed(snapshot, asset=policy.loop.asset), session_closes(snapshot), policy)
 
 
 def loan_terms(debt_usd: float, market: LendingMarket, policy: Policy) -> ChainLoan:
@@ -117,7 +130,6 @@ def loan_cost(market: LendingMarket, debt_usd: float, policy: Policy) -> float:
 
 def limits_of(snapshot: MarketSnapshot, view: PricingView, measure: Frame) -> Readings:
     """A function from any book to the readings of every hard limit, on this market."""
-    thresholds = {market.name: market.threshold for market in snapshot.chain.lending}
 
     def readings(book: Book, outer: float) -> tuple[LimitReading, ...]:
         return limit_readings(
@@ -125,9 +137,12 @@ def limits_of(snapshot: MarketSnapshot, view: PricingView, measure: Frame) -> Re
             view,
             measure.scenarios,
             measure.limits,
-            thresholds=thresholds,
+            thresholds=measure.funding.thresholds,
             session_new_outer=outer,
-            high_vol=measure.high_vol,
+            high_vol=measure.ruling.high_vol,
+            crypto_beta=snapshot.crypto_beta,
+            gdp_uncertain=measure.ruling.gdp_uncertain,
+            funding=measure.funding,
         )
 
     return readings
@@ -172,7 +187,8 @@ def checked(plan: Plan, snapshot: MarketSnapshot, book: Book, policy: Policy) ->
     Raises `LimitBreached` with all breaches. Whoever plans, signs or applies judges it on their own snapshot.
     """
     view = pricing_view(snapshot)
-    outcome = check(plan, book, limits_of(snapshot, view, frame(snapshot, view, book, policy)))
+    measure = frame(snapshot, view, book, policy, judged_alone(snapshot, policy).ruling)
+    outcome = check(plan, book, limits_of(snapshot, view, measure))
     if isinstance(outcome, CheckedPlan):
         return outcome
     raise LimitBreached(outcome)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from engine.policy.settings import Policy
     from scripts.steps import Steps
 
-DAY = "2018-04-24"
+DAY = "2018-04-25"
 """The recorded day the demo stands on unless told otherwise: VIX closed near 18."""
 
 

@@ -109,7 +109,7 @@ def _tables(judged: "Judgement", found: "Explanation") -> list[Drawn]:
 
 
 def _changes(found: "Explanation") -> list[Drawn]:
-    rows = [
+    rows: list[tuple[str, ...]] = [
         (change.what if not number else "", ground.id, ground.says, ground.source, "; ".join(change.binding))
         for change in found.changes
         for number, ground in enumerate(change.because)

@@ -9,8 +9,10 @@ from typer.exceptions import TyperException
 
 from engine.errors import EngineError
 from scripts import chain, ledger, market, policy, rebalance, simulate, workspace_verbs
+from scripts.allocate import allocate
 from scripts.demo import demo
 from scripts.exits import INTERRUPTED, UNEXPECTED, USAGE, exit_code
+from scripts.explain import explain
 from scripts.margin import margin
 from scripts.price import price
 from scripts.report import report
@@ -33,7 +35,9 @@ app.command("price")(price)
 app.command("surface")(surface)
 app.command("margin")(margin)
 app.command("stress")(stress)
+app.command("allocate")(allocate)
 app.command("signals")(signals)
+app.command("explain")(explain)
 app.add_typer(policy.app, name="policy")
 app.add_typer(chain.app, name="chain")
 app.add_typer(rebalance.plan_app, name="plan")

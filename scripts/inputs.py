@@ -18,7 +18,7 @@ from engine.risk.valuation import PricingView
 from engine.risk.view import pricing_view
 from engine.signals.expiries import parity_curve
 
-_DEMO_DAY = date(2018, 4, 24)
+_DEMO_DAY = date(2018, 4, 25)
 _STABLES = ("USDC", "USDT", "DAI", "sUSD")
 
 

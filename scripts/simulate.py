@@ -6,7 +6,7 @@ import typer
 
 from scripts.history import history
 
-app = typer.Typer(help="What would happen: on a fork, or over recorded history.", no_args_is_help=True)
+app: typer.Typer = typer.Typer(help="What would happen: on a fork, or over recorded history.", no_args_is_help=True)
 app.command("history")(history)
 
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import typer
 
 if TYPE_CHECKING:
-    from engine.risk.liquidity import Funding
     from engine.risk.paths import JointModel
     from engine.risk.stress import Progress
     from engine.risk.stress_packs import Pack
@@ -90,7 +89,7 @@ def _measured(given: "Stage") -> "Findings":
             todo="give --book a file that holds its cash too, or -C a desk that is funded",
         )
     measure = frame(given.snapshot, given.view, given.book, given.policy)
-    funding = _funding(given)
+    funding = measure.funding
     readings = limit_readings(
         given.book,
         given.view,
@@ -102,22 +101,6 @@ def _measured(given: "Stage") -> "Findings":
         funding=funding,
     )
     return Findings(given, measure, readings, nav)
-
-
-def _funding(given: "Stage") -> "Funding":
-    """What the chain says of withdrawals, and what closing loans costs."""
-    from engine.instruments import LendingDebt
-    from engine.risk.liquidity import Funding
-
-    markets, rules = given.snapshot.chain.lending, given.policy.loop
-    owes = any(isinstance(position.instrument, LendingDebt) for position in given.book)
-    return Funding(
-        free={(market.name, market.asset): market.liquidity for market in markets},
-        thresholds={market.name: market.threshold for market in markets},
-        health_factor=given.policy.limits.health_factor_min,
-        transfer_days=float(rules.ramp_days),
-        gas_usd=float(rules.gas_usd) if owes else 0.0,
-    )
 
 
 def _run(found: "Findings", wanted: "tuple[Pack, ...]", *, draws: int, seed: int, tell: Callable[[str], None]) -> None:
@@ -146,7 +129,7 @@ def _run(found: "Findings", wanted: "tuple[Pack, ...]", *, draws: int, seed: int
         else:
             shocks = named_pack(pack, given.view, measure.scenarios, crypto_beta=beta, own_vol=own_vol)
             found.tables[pack] = stress_table(
-                given.book, given.view, shocks, capital=measure.limits.capital, funding=_funding(given)
+                given.book, given.view, shocks, capital=measure.limits.capital, funding=measure.funding
             )
         tell(f"[{monotonic() - began:5.1f} s] {pack.value} done")
 

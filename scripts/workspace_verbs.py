@@ -4,7 +4,7 @@ from pathlib import Path
 
 import typer
 
-DAY = "2018-04-24"
+DAY = "2018-04-25"
 
 
 def init(

@@ -40,7 +40,8 @@ class Capacity:
     `margin` is the budget less what the fixed part of the book needs; `losses` are those of the fixed part in each
     of `cells`, `stress` that of its options in the cell that sizes hedges; `calls` are the positions of the cells
     that size margin calls (D13). `sleeve_share` is the sleeve's share of net asset value. `leverage` is the share
-    of the permitted loan that VIX allows (X07). `high_vol` is the regime in which the session cap binds (D12).
+    of the permitted loan that VIX allows (X07). `may_add` is the committee's leave to hold more condors or debt
+    (D29). `high_vol` is the regime in which the session cap binds (D12).
     """
 
     capital: float
@@ -53,6 +54,7 @@ class Capacity:
     calls: Sequence[int] = ()
     sleeve_share: float = 0.0
     leverage: float = 1.0
+    may_add: bool = True
     high_vol: bool = False
     measure: str = ""
     session_bought: float = 0.0
@@ -81,7 +83,7 @@ def allocate(
 
     Source
     ------
-    D33; limits S39-S42, S46, S57, X05, X07, D10-D13, D16, D32.
+    D33; limits S39-S42, S46, S57, X05, X07, D10-D13, D16, D29, D32.
     """
     problem = _question(candidates, capacity, policy, without)
     waived: tuple[str, ...] = ()
@@ -151,6 +153,9 @@ def _book_limits(candidates: Sequence[Candidate], capacity: Capacity, policy: Po
                 np.repeat(paid, len(at), axis=0),
             )
         )
+    if not capacity.may_add:
+        added = np.array([candidate.kind is not Kind.HEDGE for candidate in candidates])
+        limits.append(Limit("consensus", np.diag(added.astype(float))[added], _row(candidates, "held")[0][added]))
     if capacity.high_vol:
         cap = float(policy.limits.session_new_outer) * capacity.defined_risk - capacity.session_bought
         limits.append(Limit("session_new_outer", none, np.array([cap]), paid))

@@ -10,6 +10,7 @@ from engine.policy.consensus import Ballot, Decision, Quorum, Stance, Verdict, f
 from engine.policy.regime import LeverageCurve, Regime, ZoneLevels, regime
 from engine.policy.rule import Act, Finding, findings
 from engine.policy.rulebook import LAYERS, Rulebook, ballots, compiled
+from engine.policy.ruling import Ruling
 from engine.policy.settings import Policy, RegimeSettings
 from engine.signals.catalogue import FIXED, by_name
 from engine.signals.columns import Axis, Signal, SignalTable, read
@@ -52,6 +53,28 @@ class Judgement:
     def may_add(self) -> bool:
         """Whether new risk may be opened: the committee increases and nothing freezes all."""
         return self.verdict.decision is Decision.INCREASE and "all" not in self.frozen
+
+    @property
+    def ruling(self) -> Ruling:
+        """What this imposes on a target."""
+        stops = []
+        if self.verdict.decision is not Decision.INCREASE:
+            stops.append(f"the committee decides {self.verdict.decision}")
+        stops += [f"{each.rule.id} stands" for each in self.findings if each.fires and self._freezes(each)]
+        if not self.regime.leverage:
+            stops.append(f"VIX {self.regime.vix:.2f} bears no leverage (X07)")
+        return Ruling(
+            self.hedge_ratio,
+            self.leverage,
+            self.may_add,
+            self.regime.high_vol,
+            self.beta_binds,
+            "; ".join(stops),
+        )
+
+    @staticmethod
+    def _freezes(found: Finding) -> bool:
+        return any(effect.act is Act.FREEZE for effect in found.rule.then)
 
     def would_flip(self) -> tuple[tuple[str, Stance, Decision], ...]:
         """Every single vote that, cast otherwise, changes what the committee decides."""

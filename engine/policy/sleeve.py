@@ -6,11 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.market import Floats, LendingMarket, OptionListing
+from engine.policy.ruling import Ruling
 from engine.policy.settings import Policy
 from engine.pricing.black import forward_value
-
-LEVERAGE_KNOTS = ((12.0, 0.0), (16.0, 1.0), (20.0, 1.0), (25.0, 0.0))
-"""Share of the permitted loan by VIX level (X07): full between 16 and 20, none at 12 and 25."""
 
 STABLE_HAIRCUT = 0.01
 """What a stablecoin is worth less in the joint two-sigma stress (D11)."""
@@ -71,26 +69,18 @@ class PutDecision:
     covered_loss: float
 
 
-def leverage_multiplier(vix: float) -> float:
-    """
-    Share of the permitted loan that this VIX level allows (X07).
-
-    >>> [leverage_multiplier(level) for level in (10, 14, 18, 22.5, 30)]
-    [0.0, 0.5, 1.0, 0.5, 0.0]
-    """
-    levels, shares = zip(*LEVERAGE_KNOTS, strict=True)
-    return float(np.interp(vix, levels, shares))
-
-
 def stressed_health(
     collateral: Mapping[str, float],
     market: LendingMarket,
     debt_usd: float,
     prices: Mapping[str, float],
     eth_low: float,
+    *,
+    growth: float = 1.0,
 ) -> float:
     """
-    Health factor after ether falls by `eth_low` (change of the logarithm) and stables by their haircut.
+    Health factor after ether falls by `eth_low` (change of the logarithm), stables by their haircut, and
+    interest has grown the debt by the factor `growth`.
 
     Infinite without debt (D17).
     """
@@ -100,7 +90,7 @@ def stressed_health(
         tokens * prices[token] * (float(np.exp(eth_low)) if token == "WETH" else 1.0 - STABLE_HAIRCUT)
         for token, tokens in collateral.items()
     )
-    return secured * market.threshold / debt_usd
+    return secured * market.threshold / (debt_usd * growth)
 
 
 def loan_decision(
@@ -111,7 +101,8 @@ def loan_decision(
     collateral: Mapping[str, float],
     prices: Mapping[str, float],
     eth_low: float,
-    vix: float,
+    growth: float,
+    ruling: Ruling,
     policy: Policy,
 ) -> LoanDecision:
     """
@@ -122,13 +113,14 @@ def loan_decision(
     cost : the loan's marginal effective annual rate, all parts included (D14)
     collateral : tokens that would be supplied, by code
     eth_low : worst change of ln ether in the two-sigma scenarios
+    growth : factor by which interest grows the debt until the last of them
     """
     edge_bps = (case.project_return - cost) * 1e4
     price = prices[market.asset]
-    secured = stressed_health(collateral, market, 1.0, prices, eth_low)
+    secured = stressed_health(collateral, market, 1.0, prices, eth_low, growth=growth)
     wanted = case.margin / (1.0 - float(policy.loop.ramp_fee))
     permitted = min(secured / policy.limits.health_factor_min, market.liquidity * price)
-    debt_usd = min(wanted, leverage_multiplier(vix) * permitted)
+    debt_usd = min(wanted, ruling.leverage * permitted)
     reasons: list[str] = []
     if not case.extra:
         reasons.append("no further condor fits the limits, so borrowed cash would earn nothing")
@@ -141,10 +133,10 @@ def loan_decision(
         reasons.append(
             f"borrow rate {market.borrow_rate:.2%} is above the {policy.limits.borrow_rate_max:.0%} limit (S43)"
         )
-    if leverage_multiplier(vix) == 0.0:
-        reasons.append(f"VIX {vix:.2f} allows no leverage (X07)")
+    if ruling.leverage == 0.0:
+        reasons.append(f"no leverage: {ruling.why}")
     debt = 0.0 if reasons else float(np.floor(debt_usd / price))
-    health = stressed_health(collateral, market, debt * price, prices, eth_low)
+    health = stressed_health(collateral, market, debt * price, prices, eth_low, growth=growth)
     return LoanDecision(market.name, market.asset, debt, case.project_return, cost, edge_bps, health, tuple(reasons))
 
 

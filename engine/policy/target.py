@@ -15,17 +15,18 @@ from engine.policy.funding import funded, loan_offer
 from engine.policy.mean_cvar import Infeasible
 from engine.policy.menu import capacity, menu, tradable_slices
 from engine.policy.outcomes import Law, Returns, real_world, risk_neutral
+from engine.policy.ruling import Ruling
 from engine.policy.settings import Policy
 from engine.policy.sleeve import LoanDecision, LoopCase, PutDecision, eth_put, loan_decision
 from engine.positions import Book, Sleeve
 from engine.risk.drawdown import two_sd_scenarios
 from engine.risk.limits import LimitSet, first_expiry
+from engine.risk.liquidity import Funding
 from engine.risk.scenarios import Scenarios
 from engine.risk.smile import atm_vol_at
 from engine.risk.valuation import PricingView, book_values
 
-HIGH_VOL = 25.0
-"""VIX at and above which the regime counts as high-volatility (S77, D12)."""
+_UNRESTRAINED = Ruling()
 
 MarginalCost = Callable[[LendingMarket, float], float]
 """All-in effective annual rate of borrowing so many USD from a market (D14)."""
@@ -36,12 +37,18 @@ class Frame:
     """
     What any book is measured in on one snapshot: committed capital, the two-sigma scenarios, the limits.
 
-    `high_vol` is the regime in which the session cap binds (D12).
+    `funding` is what bounds and burdens liquidity (D13); `ruling` says which limits bind now.
     """
 
     scenarios: Scenarios
     limits: LimitSet
-    high_vol: bool
+    funding: Funding
+    ruling: Ruling
+
+    @property
+    def high_vol(self) -> bool:
+        """Whether the session cap binds (D12)."""
+        return self.ruling.high_vol
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,7 +86,9 @@ def limit_set(policy: Policy, capital: float) -> LimitSet:
     )
 
 
-def frame(snapshot: MarketSnapshot, view: PricingView, book: Book, policy: Policy) -> Frame:
+def frame(
+    snapshot: MarketSnapshot, view: PricingView, book: Book, policy: Policy, ruling: Ruling = _UNRESTRAINED
+) -> Frame:
     """
     Limits and scenarios for this book and whatever may be added to it now.
 
@@ -95,8 +104,23 @@ def frame(snapshot: MarketSnapshot, view: PricingView, book: Book, policy: Polic
         next_expiry=held,
         crypto_beta=snapshot.crypto_beta,
         crypto_idiosyncratic_vol=_idiosyncratic(snapshot, view),
+        borrow_rise=max((_to_kink(market) for market in snapshot.chain.lending), default=0.0),
     )
-    return Frame(scenarios, limit_set(policy, min(nav, float(policy.book.risk_capital))), snapshot.vix >= HIGH_VOL)
+    limits = limit_set(policy, min(nav, float(policy.book.risk_capital)))
+    return Frame(scenarios, limits, funding_of(snapshot, book, policy), ruling)
+
+
+def funding_of(snapshot: MarketSnapshot, book: Book, policy: Policy) -> Funding:
+    """What the chain says of withdrawals, and what closing loans costs (D13)."""
+    markets = snapshot.chain.lending
+    owes = any(isinstance(position.instrument, LendingDebt) for position in book)
+    return Funding(
+        free={(market.name, market.asset): market.liquidity for market in markets},
+        thresholds={market.name: market.threshold for market in markets},
+        health_factor=policy.limits.health_factor_min,
+        transfer_days=float(policy.loop.ramp_days),
+        gas_usd=float(policy.loop.gas_usd) if owes else 0.0,
+    )
 
 
 def target(
@@ -135,8 +159,7 @@ def target(
         choice.held.rest,
         columns,
         measure.limits,
-        high_vol=measure.high_vol,
-        vix=snapshot.vix,
+        measure.ruling,
         borrowed_cash=borrowed_cash,
     )
     core, reasons, conflict = _allocated(candidates, bounds, policy, without)
@@ -146,8 +169,12 @@ def target(
         spend = 1.5 * put.quantity * put.unit_cost
         supplies["USDC"] = max(supplies.get("USDC", 0.0) - spend, 0.0)
     eth_low = float(scenarios.crypto.min())
+    grown = {market.name: _growth(market, scenarios) for market in snapshot.chain.lending}
     markets = [market for market in snapshot.chain.lending if market.asset == policy.loop.asset]
-    offers = [loan_offer(market, supplies, view, eth_low, policy, marginal_cost) for market in markets]
+    offers = [
+        loan_offer(market, supplies, view, eth_low, policy, marginal_cost, growth=grown[market.name])
+        for market in markets
+    ]
     has_debt = any(isinstance(p.instrument, LendingDebt | LendingSupply) for p in book)
     extra = funded(candidates, columns, bounds, core, offers, policy, new_debt=not has_debt)
     loans = tuple(
@@ -158,7 +185,8 @@ def target(
             collateral=supplies,
             prices=view.token_usd,
             eth_low=eth_low,
-            vix=snapshot.vix,
+            growth=grown[offer.market.name],
+            ruling=measure.ruling,
             policy=policy,
         )
         for offer in offers
@@ -229,6 +257,16 @@ def _sleeve_put(
         reference=reference,
         ratio=policy.hedge.ratio,
     )
+
+
+def _to_kink(market: LendingMarket) -> float:
+    """What the borrow rate rises by to stand at the kink of its model, decimal per year."""
+    return max(market.base_rate + market.slope1 - market.borrow_rate, 0.0)
+
+
+def _growth(market: LendingMarket, scenarios: Scenarios) -> float:
+    """The most interest grows a debt by until the end of any scenario."""
+    return float(np.exp(np.max((market.borrow_rate + scenarios.borrow) * scenarios.days) / 365.0))
 
 
 def _years(asof: datetime, expiry: datetime) -> float:

@@ -58,7 +58,7 @@ def opened(tmp_path_factory):
     skip_without_packages()
     root = tmp_path_factory.mktemp("desk")
     with open_world() as (base, world), start_anvil(fork=base) as chain, open_journal(root / "l.sqlite") as journal:
-        desk, _ = furnish(root, chain, world, market=demo_day(date(2018, 4, 24)), policy=Policy(), journal=journal)
+        desk, _ = furnish(root, chain, world, market=demo_day(date(2018, 4, 25)), policy=Policy(), journal=journal)
         proposal = flow.propose(desk)
         keys = [from_secret(bytes(account(index).key)) for index in OWNER_ACCOUNTS]
         approvals = [flow.sign(desk, proposal.plan, key) for key in keys[:2]]

@@ -13,12 +13,13 @@ from engine.market import LendingMarket, OnchainState
 from engine.money import USD, Currency, Money, usd
 from engine.policy.condors import condor_offers
 from engine.policy.hedges import put_offers
+from engine.policy.ruling import Ruling
 from engine.policy.settings import Policy
-from engine.policy.sleeve import LoopCase, leverage_multiplier, loan_decision, stressed_health
+from engine.policy.sleeve import LoopCase, loan_decision, stressed_health
 from engine.positions import Book, Position, Sleeve
 from engine.risk.view import pricing_view
 
-MARKET = demo_day(date(2018, 4, 24))
+MARKET = demo_day(date(2018, 4, 25))
 LENDING = tuple(
     LendingMarket(name, "DAI", rate, 0.03, 0.80, 0.75, 1e7, 0.5, 0.0, rate * 1.6, 0.6, 0.8)
     for name, rate in (("cheap", 0.044), ("dear", 0.14))
@@ -72,14 +73,6 @@ def test_the_credit_is_what_crossing_every_spread_brings():
         assert 0 < offer.credit <= offer.mid_credit
 
 
-@pytest.mark.requirement("X07")
-@pytest.mark.parametrize(
-    ("vix", "share"), [(12, 0), (14, 0.5), (16, 1), (18, 1), (20, 1), (22.5, 0.5), (25, 0), (40, 0)]
-)
-def test_leverage_is_whole_near_eighteen_and_none_at_the_ends(vix, share):
-    assert leverage_multiplier(vix) == pytest.approx(share)
-
-
 @pytest.mark.requirement("D16")
 @pytest.mark.parametrize(("ltv", "health"), [(0.50, 1.56), (0.60, 1.30), (0.70, 1.11), (0.75, 1.04)])
 def test_health_by_loan_to_value_is_the_worked_table(ltv, health):
@@ -119,10 +112,11 @@ def case(expected):
     return LoopCase(extra=5, margin=50_000.0, expected=expected, days=45.0)
 
 
-def decide(market, expected, *, cost=0.08, vix=18.0):
+def decide(market, expected, *, cost=0.08, leverage=1.0):
     return loan_decision(
         market, case(expected), cost=cost, collateral={"USDC": 110_000.0},
-        prices={"USDC": 1.0, "DAI": 1.0}, eth_low=-0.5, vix=vix, policy=POLICY,
+        prices={"USDC": 1.0, "DAI": 1.0}, eth_low=-0.5, growth=1.0, ruling=Ruling(leverage=leverage, why="VIX 26.00"),
+        policy=POLICY,
     )  # fmt: skip
 
 
@@ -145,7 +139,7 @@ def test_a_borrow_rate_above_six_per_cent_draws_nothing_however_much_it_earns():
 def test_no_loan_leaves_less_than_one_and_a_half_health_under_stress():
     scarce = loan_decision(
         LENDING[0], case(700.0), cost=0.08, collateral={"USDC": 50_000.0},
-        prices={"USDC": 1.0, "DAI": 1.0}, eth_low=-0.5, vix=18.0, policy=POLICY,
+        prices={"USDC": 1.0, "DAI": 1.0}, eth_low=-0.5, growth=1.0, ruling=Ruling(), policy=POLICY,
     )  # fmt: skip
 
     assert 0 < scarce.debt < 50_000

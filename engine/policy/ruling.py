@@ -1,0 +1,21 @@
+"""What a judgement imposes on a target: the hedge ratio, the leverage, and whether risk may be added."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """
+    The terms a target is made under.
+
+    `hedge_ratio` is h* of D10; `leverage` the share of the permitted loan that may stand (X07), 0 to 1;
+    `may_add` whether condors and debt may grow (D29, X08); `high_vol` whether the session cap binds (D12);
+    `gdp_uncertain` whether the beta limit does (S42). `why` says in words what restrains, empty where nothing does.
+    """
+
+    hedge_ratio: float = 1.0
+    leverage: float = 1.0
+    may_add: bool = True
+    high_vol: bool = False
+    gdp_uncertain: bool = False
+    why: str = ""
