@@ -14,11 +14,10 @@ _OUT = typer.Option(..., "--out", help="The file to write; one that is there is 
 @app.command("verify")
 def verify(workspace: Path = _WORKSPACE, as_json: bool = _JSON) -> None:
     """Read the whole hash chain again; the first bad link is named."""
-    from scripts.desk import open_journal
     from scripts.output import emit_json, say
-    from scripts.workspace import LEDGER, load
+    from scripts.workspace import journal_of, load
 
-    journal = open_journal(load(workspace).root / LEDGER)
+    journal = journal_of(load(workspace))
     journal.require_intact()
     count, (serial, head) = journal.count(), journal.tip()
     if as_json:
@@ -32,11 +31,10 @@ def verify(workspace: Path = _WORKSPACE, as_json: bool = _JSON) -> None:
 @app.command("show")
 def show(workspace: Path = _WORKSPACE, as_json: bool = _JSON) -> None:
     """Every entry with its legs, in order of posting."""
-    from scripts.desk import open_journal
     from scripts.output import emit_json, say
-    from scripts.workspace import LEDGER, load
+    from scripts.workspace import journal_of, load
 
-    entries = open_journal(load(workspace).root / LEDGER).entries()
+    entries = journal_of(load(workspace)).entries()
     if as_json:
         rows = [
             {
@@ -67,12 +65,11 @@ def export(
     """Write every entry to a file that beancount, pandas or a spreadsheet reads."""
     from adapters.files.ledger_export import export as write
     from adapters.files.ledger_export import require_format
-    from scripts.desk import open_journal
     from scripts.output import emit_json, say
-    from scripts.workspace import LEDGER, load
+    from scripts.workspace import journal_of, load
 
     require_format(format)
-    with open_journal(load(workspace).root / LEDGER) as journal:
+    with journal_of(load(workspace)) as journal:
         journal.require_intact()
         entries = journal.entries()
     write(entries, format, out)
@@ -94,11 +91,10 @@ def export(
 def migrate(workspace: Path = _WORKSPACE, as_json: bool = _JSON) -> None:
     """Bring the journal's database to this program's schema; what is in it stays."""
     from adapters.sql.migrate import upgrade
-    from adapters.sql.storage import database_url
     from scripts.output import emit_json, say
-    from scripts.workspace import LEDGER, load
+    from scripts.workspace import ledger_url, load
 
-    schema = upgrade(database_url(load(workspace).root / LEDGER))
+    schema = upgrade(ledger_url(load(workspace)))
     if as_json:
         emit_json({"schema": "hedge.ledger-migrate/1", "status": "done", "at": schema})
     else:

@@ -11,11 +11,13 @@ from typing import Any
 from adapters.evm.chain import connect
 from adapters.files.config import Settings, load_policy, load_settings
 from adapters.files.observation import OffchainMarket, demo_day, recorded_day
+from adapters.sql.journal import SqlJournal
+from adapters.sql.storage import database_url
 from engine.errors import ConfigError, InputError, PlanChanged, VenueUnavailable
 from engine.orders import Address, Plan, PlanApproval
 from engine.plan.canonical import parse
 from scripts import chain as local_chain
-from scripts.desk import Desk, open_desk, open_journal
+from scripts.desk import Desk, open_desk
 from scripts.setup import Standing, executor_key
 
 SETTINGS = "hedge.toml"
@@ -60,6 +62,16 @@ def load(root: Path) -> Workspace:
     return Workspace(root.resolve(), settings, standing, market)
 
 
+def ledger_url(workspace: Workspace) -> str:
+    """The database of the journal: the one configured, else a file in the folder."""
+    return workspace.settings.ledger.url.get_secret_value() or database_url(workspace.root / LEDGER)
+
+
+def journal_of(workspace: Workspace) -> SqlJournal:
+    """The workspace's journal. Raises `SchemaMismatch` where the database has another schema, or none."""
+    return SqlJournal(ledger_url(workspace))
+
+
 def market_of(workspace: Workspace) -> OffchainMarket:
     """The market the workspace stands on: a recorded chain file, or a modelled day."""
     if "chain" in workspace.market:
@@ -73,7 +85,7 @@ def opened(root: Path) -> Iterator[tuple[Workspace, Desk]]:
     workspace = load(root)
     policy_path = workspace.root / workspace.settings.policy.file
     policy = load_policy(policy_path if policy_path.is_file() else None)
-    journal = open_journal(workspace.root / LEDGER)
+    journal = journal_of(workspace)
     chain = connect(rpc_of(workspace), expected_chain_id=workspace.settings.chain.chain_id)
     try:
         desk = open_desk(

@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from engine.errors import ConfigError, LimitOutOfRange, UnknownKey
 from engine.plan.canonical import canonical_bytes
@@ -49,6 +49,16 @@ class VaultSettings(_Section):
     threshold: int = Field(default=2, ge=1, le=20)
 
 
+class LedgerSettings(_Section):
+    """
+    Where the journal is: empty for a file in the folder, or a PostgreSQL address that several desks share.
+
+    An address with a password belongs into the environment, `HEDGE__LEDGER__URL`, not into the file.
+    """
+
+    url: SecretStr = SecretStr("")
+
+
 class Settings(_Section):
     """Where things are (`hedge.toml`); the numbers of the method are the policy's."""
 
@@ -56,6 +66,7 @@ class Settings(_Section):
     broker: BrokerSettings = BrokerSettings()
     chain: ChainSettings = ChainSettings()
     vault: VaultSettings = VaultSettings()
+    ledger: LedgerSettings = LedgerSettings()
 
 
 def load_settings(path: Path) -> Settings:
