@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engine.market import Floats
 from engine.policy.allocation import Allocation, LimitCost, Line
@@ -19,6 +20,8 @@ LIMITS = (
     "cash",
     "drawdown_2sd",
     "hedge_ratio",
+    "hedge_excess",
+    "consensus",
     _CARRY,
     "sleeve_cap",
     "quick_ratio",
@@ -29,6 +32,8 @@ LIMITS = (
 )
 """Every limit by the name it can be lifted with."""
 
+Mask = NDArray[np.bool_]
+_STRICT = 1e-4  # of one lot, above what the solver tolerates: a need that is met exactly takes no further lot
 _HOUSE_MULTIPLE = 1.3  # of the stressed loss, that the broker may call (D13)
 
 
@@ -139,6 +144,7 @@ def _book_limits(candidates: Sequence[Candidate], capacity: Capacity, policy: Po
             np.where(hedges, stress, ratio * stress)[None, :],
             np.array([-ratio * max(capacity.stress, 0.0)]),
         ),
+        *_no_more_than_needed(stress, held, hedges, ratio, capacity),
         Limit(_CARRY, carry, np.maximum(float(policy.hedge.carry_budget) * capacity.capital, carry @ held)),
         Limit("sleeve_cap", none, np.array([float(policy.limits.sleeve_cap) - capacity.sleeve_share])),
     ]
@@ -155,11 +161,31 @@ def _book_limits(candidates: Sequence[Candidate], capacity: Capacity, policy: Po
         )
     if not capacity.may_add:
         added = np.array([candidate.kind is not Kind.HEDGE for candidate in candidates])
-        limits.append(Limit("consensus", np.diag(added.astype(float))[added], _row(candidates, "held")[0][added]))
+        limits.append(Limit("consensus", np.diag(added.astype(float))[added], held[added]))
     if capacity.high_vol:
         cap = float(policy.limits.session_new_outer) * capacity.defined_risk - capacity.session_bought
         limits.append(Limit("session_new_outer", none, np.array([cap]), paid))
     return limits
+
+
+def _no_more_than_needed(stress: Floats, held: Floats, hedges: Mask, ratio: float, capacity: Capacity) -> list[Limit]:
+    """
+    No lot of a hedge beyond the one that reaches the need, but what is held may stay (D10).
+
+    Row by row, one hedge's gain is less than the need plus its own gain; together they exceed it by less than
+    the largest gain of one lot on the menu.
+    """
+    gains = np.where(hedges, -stress, 0.0)
+    helpful = np.flatnonzero(gains > 0)
+    if not len(helpful):
+        return []
+    need = np.where(hedges, 0.0, -ratio * stress)
+    rows = np.tile(need, (len(helpful) + 1, 1))
+    rows[np.arange(len(helpful)), helpful] += gains[helpful]
+    rows[-1] += gains
+    one_more = np.append(gains[helpful], gains.max()) * (1.0 - _STRICT)
+    stays = np.append((gains * held)[helpful], float(gains @ held))
+    return [Limit("hedge_excess", rows, ratio * max(capacity.stress, 0.0) + np.maximum(one_more, stays))]
 
 
 def _loan_limits(candidates: Sequence[Candidate], capacity: Capacity, policy: Policy) -> list[Limit]:

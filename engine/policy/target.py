@@ -217,7 +217,8 @@ def _allocated(
     except Infeasible as stuck:
         return None, (str(stuck),), stuck.conflict
     if not core.lots(Kind.CONDOR):
-        return core, ("no condor with its hedge has a positive expected result inside the limits", *core.words()), ()
+        stopped = "no condor with its hedge has a positive expected result inside the limits"
+        return core, (stopped if bounds.may_add else "no condor may be added", *core.words()), ()
     return core, core.words(), ()
 
 

@@ -366,3 +366,34 @@ def test_a_columns_losses_are_those_of_the_rule_for_one_lot_in_every_cell():
     named = dict(zip(columns.cells, losses, strict=True))
     assert [named[name] for name in scenarios.names] == pytest.approx(rule_losses(lot, VIEW, scenarios), abs=1e-6)
     assert [named[name] for name, _ in settled] == pytest.approx([loss for _, loss in settled], abs=1e-6)
+
+
+@pytest.mark.requirement("D10")
+@pytest.mark.parametrize(("loss", "lots"), [(0.0, 0), (100.0, 2), (119.0, 2), (120.0, 2), (121.0, 3)])
+def test_a_hedge_that_would_gain_is_bought_only_until_the_need_is_met(loss, lots):
+    short = candidate(Kind.CONDOR, held=1.0, most=1.0, stress=loss, gain=1e4)
+    cheap = candidate(Kind.HEDGE, gain=1_000.0, stress=-60.0, paid=40.0)
+
+    answer = allocate([short, cheap], bounds(), POLICY)
+
+    assert answer.lots(Kind.HEDGE) == lots
+    assert "hedge_excess" in {limit.limit for limit in answer.binding}
+
+
+def test_a_hedge_held_beyond_the_need_is_not_forced_out():
+    spare = candidate(Kind.HEDGE, held=4.0, gain=1_000.0, stress=-60.0, paid=40.0)
+
+    assert allocate([spare], bounds(), POLICY).lots(Kind.HEDGE) == 4
+
+
+@pytest.mark.requirement("D29", "X17")
+@pytest.mark.parametrize(("may_add", "lots"), [(True, 3), (False, 1)])
+def test_without_the_committees_leave_no_condor_is_added_and_hedges_may_be(may_add, lots):
+    condor = candidate(Kind.CONDOR, held=1.0, most=3.0, gain=1e4, stress=100.0)
+    hedge = candidate(Kind.HEDGE, gain=-10.0, stress=-60.0, paid=40.0)
+
+    answer = allocate([condor, hedge], bounds(may_add=may_add), POLICY)
+
+    assert answer.lots(Kind.CONDOR) == lots
+    assert answer.lots(Kind.HEDGE) >= 2
+    assert ("consensus" in {limit.limit for limit in answer.binding}) == (not may_add)
