@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.signals.columns import Axis, read
+from engine.signals.columns import Axis, moment, read
 from engine.signals.macro import SIGNALS, bond_implied_wacc, forward_effective_rate, surprise, year_on_year
 from engine.signals.observations import Observations, Series
 from tests.engine.signals.stores import axis, daily, walk
@@ -149,3 +149,13 @@ def test_a_basket_that_starts_to_move_is_shaken():
     )
 
     assert calm < 2.0 <= wild
+
+
+@pytest.mark.requirement("S68")
+def test_the_rate_differential_is_dollar_less_foreign_and_as_old_as_the_older():
+    store = Observations.of([daily("usd_3m", [0.05, 0.052]), daily("foreign_3m", [0.02])])
+
+    table = read(store, axis(2), SIGNALS)
+
+    assert table["rate_differential"].tolist() == pytest.approx([0.03, 0.032])
+    assert table.panel()["rate_differential"].as_of == moment(store["foreign_3m"].as_of[0])

@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.signals.columns import read
+from engine.signals.momentum import macd
 from engine.signals.observations import Observations, Series
 from engine.signals.position import percentile_rank, range_rank
 from engine.signals.volatility import SIGNALS, term_state, weekly
@@ -129,3 +130,30 @@ def test_no_volatility_signal_looks_ahead(seed, cut):
 
     for name in whole.signals:
         np.testing.assert_array_equal(past[name], whole[name][:cut], err_msg=name)
+
+
+@pytest.mark.requirement("S60", "D18")
+def test_weekly_momentum_of_vix_futures_is_read_on_completed_weeks():
+    count = 400
+    futures = walk(count, 3, 18.0, 0.04)
+    table = read(store(vx_30d=futures), axis(count), SIGNALS)
+    weeks = weekly(daily("vx_30d", futures)).values
+
+    told = table["macd_vix_weekly"]
+
+    assert told[-1] == pytest.approx(macd(weeks).histogram[-1])  # the last day is a Friday
+    assert told[-2] == pytest.approx(macd(weeks[:-1]).histogram[-1])  # on Thursday that week is not over
+
+
+@pytest.mark.requirement("S76")
+def test_credit_widens_by_the_spread_itself_or_by_funds():
+    spread = np.full(300, 0.04)
+    spread[-3:] = 0.047
+    hyg = 80.0 * np.exp(np.cumsum(np.random.default_rng(2).normal(0, 0.002, 300)))
+    hyg[-3:] *= 0.94
+
+    table = read(store(hy_oas=spread, hyg=hyg, ief=np.full(300, 100.0)), axis(300), SIGNALS)
+
+    assert table["hy_spread_change"][-1] == pytest.approx(0.007)
+    assert table["credit_widening"][-1] >= 2.0
+    assert table["credit_widening"][-10] < 2.0
