@@ -63,6 +63,27 @@ def test_shorts_are_the_first_listed_strikes_outside_their_target():
     assert nearest in {float(offer.condor.put_short.strike) for offer in condor_offers(quotes, smile, POLICY.core)}
 
 
+@pytest.mark.requirement("S07")
+@pytest.mark.parametrize("shortest", [0.5, 1.5])
+def test_no_condor_is_offered_whose_break_evens_lie_inside_one_deviation(shortest):
+    rules = POLICY.core.model_copy(update={"short_sd_min": shortest})
+    quotes, smile = CORE[0]
+    deviation = smile.atm_vol * np.sqrt(smile.years)
+
+    found = list(condor_offers(quotes, smile, rules))
+
+    assert found
+    for offer in found:
+        low, high = (
+            float(offer.condor.put_short.strike) - offer.credit,
+            float(offer.condor.call_short.strike) + offer.credit,
+        )
+        assert np.log(smile.forward / low) >= deviation
+        assert np.log(high / smile.forward) >= deviation
+    if shortest < 1:  # strikes at half a deviation are listed, and refused by this rule alone
+        assert min(min(offer.put_sd, offer.call_sd) for offer in found) > 0.9
+
+
 def test_the_credit_is_what_crossing_every_spread_brings():
     quotes, smile = CORE[0]
     strikes = list(quotes.strikes)
