@@ -7,7 +7,6 @@ import typer
 
 if TYPE_CHECKING:
     from engine.policy.outcomes import Law
-    from engine.positions import Book
     from scripts.inputs import Stage
 
 
@@ -16,65 +15,40 @@ def allocate(
     book: str = typer.Option("", "--book", help="Book file: quantity,instrument,sleeve,venue."),
     folder: str = typer.Option("", "-C", help="Workspace folder."),
     policy: str = typer.Option("", "--policy", help="Policy file."),
-    without: str = typer.Option("", "--without", help="A hard limit to lift, by name: a what-if, never a plan."),
+    data: str = typer.Option("", "--data", help="Folder of observations that the evidence is judged on too."),
+    without: list[str] = typer.Option([], "--without", help="A limit to lift, by name; repeatable: never a plan."),
     measure: str = typer.Option("real_world", "--measure", help="Of expectations: real_world or risk_neutral."),
     as_json: bool = typer.Option(False, "--json", help="One JSON document."),
     html: Path | None = typer.Option(None, "--html", help="Write one self-contained HTML file."),
 ) -> None:
     """The lots worth most within every hard limit and what each limit costs; exits 31 where no lots keep them all."""
+    from adapters.paper.fees import FeeTable
     from engine import cycle
     from engine.policy.mean_cvar import Infeasible
     from scripts.allocation_output import document, print_text, write_page
+    from scripts.decision import funded, judged_on
     from scripts.inputs import stage
     from scripts.output import emit_json
 
-    given = stage(chain, book, folder, policy)
-    held, assumed = _funded(given, named=bool(book or folder))
+    lifted = _limits(without)
+    given = _priced(funded(stage(chain, book, folder, policy)))
     decision = cycle.decide(
         given.snapshot,
-        held,
+        given.book,
         given.policy,
-        fee_per_contract=_fee(),
+        judged_on(given, data),
+        fee_per_contract=FeeTable().index_option,
         law=_law(measure),
-        without=_limits(without),
+        without=lifted,
     )
     if decision.target.conflict:
         raise Infeasible(decision.target.conflict)
-    assumptions = (*given.assumptions, *assumed)
     if html is not None:
-        write_page(html, decision, assumptions)
+        write_page(html, decision, given.assumptions)
     if as_json:
-        emit_json(document(decision, assumptions, without, html))
+        emit_json(document(decision, given.assumptions, lifted, html))
     else:
-        print_text(decision, assumptions, without, html)
-
-
-def _funded(given: "Stage", *, named: bool) -> "tuple[Book, tuple[str, ...]]":
-    """The book asked about; without one, the policy's risk capital in cash at the broker."""
-    from engine.errors import InputError
-    from engine.instruments import Cash
-    from engine.money import USD, Money
-    from engine.positions import Book, Position, Sleeve
-    from engine.risk.scenarios import Scenarios
-    from engine.risk.valuation import book_values
-
-    if named:
-        if not float(book_values(given.book, given.view, Scenarios.now())[0]) > 0:
-            raise InputError(
-                "allocation refused", why="the book is worth nothing", todo="give a book file that holds its cash too"
-            )
-        return given.book, ()
-    capital = given.policy.book.risk_capital
-    cash = Position(Cash(USD), Money.of(capital, USD), Sleeve.CONDOR, "paper")
-    return Book((cash,)), (f"no book given: {capital:,.0f} USD, the policy's risk capital, in cash at the broker",)
-
-
-def _fee() -> float:
-    """All fees of one index option contract at the paper broker, USD."""
-    from adapters.paper.fees import FeeTable
-
-    fees = FeeTable()
-    return float(sum((fees.commission, fees.exchange_spx, fees.regulatory, fees.clearing)))
+        print_text(decision, given.assumptions, lifted, html)
 
 
 def _law(name: str) -> "Law":
@@ -88,13 +62,27 @@ def _law(name: str) -> "Law":
     return Law(name)
 
 
-def _limits(name: str) -> tuple[str, ...]:
+def _limits(names: list[str]) -> tuple[str, ...]:
     from engine.errors import InputError
     from engine.policy.allocate import LIMITS
 
-    if name and name not in LIMITS:
-        raise InputError(f"--without {name!r} refused", why="no such limit", todo=f"give one of {', '.join(LIMITS)}")
-    return (name,) if name else ()
+    unknown = next((name for name in names if name not in LIMITS), None)
+    if unknown is not None:
+        raise InputError(f"--without {unknown!r} refused", why="no such limit", todo=f"give one of {', '.join(LIMITS)}")
+    return tuple(names)
+
+
+def _priced(given: "Stage") -> "Stage":
+    """The stage; raises `InputError` for a book that is worth nothing."""
+    from engine.errors import InputError
+    from engine.risk.scenarios import Scenarios
+    from engine.risk.valuation import book_values
+
+    if not float(book_values(given.book, given.view, Scenarios.now())[0]) > 0:
+        raise InputError(
+            "allocation refused", why="the book is worth nothing", todo="give a book file that holds its cash too"
+        )
+    return given
 
 
 if __name__ == "__main__":

@@ -139,14 +139,14 @@ def _summary(decision: "Decision") -> str:
     return "; ".join(f"{line.change:+.0f} {line.terms.id}" for line in core.changes)
 
 
-def print_text(decision: "Decision", assumptions: "Sequence[str]", without: str, html: Path | None) -> None:
+def print_text(decision: "Decision", assumptions: "Sequence[str]", without: "Sequence[str]", html: Path | None) -> None:
     """Tables for a terminal, what binds, and the next step."""
     from scripts.output import say, table
 
     say(f"as of {decision.snapshot.asof.isoformat()}: {_summary(decision)}")
     say(f"measure of expectations: {_measure(decision)}; chances of profit by the law that prices imply")
     if without:
-        say(f"what-if: {without} is lifted; no plan is made of this")
+        say(f"what-if without {', '.join(without)}: no plan is made of this")
     for line in assumptions:
         say(f"assumed: {line}")
     for shown in _tables(decision):
@@ -163,7 +163,9 @@ def _next(decision: "Decision") -> str:
     return "hedge plan new -C FOLDER" if core is not None and core.changes else "hedge stress"
 
 
-def document(decision: "Decision", assumptions: "Sequence[str]", without: str, html: Path | None) -> dict[str, Any]:
+def document(
+    decision: "Decision", assumptions: "Sequence[str]", without: "Sequence[str]", html: Path | None
+) -> dict[str, Any]:
     """The JSON document."""
     from dataclasses import asdict
     from math import isfinite
@@ -202,7 +204,7 @@ def document(decision: "Decision", assumptions: "Sequence[str]", without: str, h
         "asof": decision.snapshot.asof.isoformat(),
         "snapshot": decision.snapshot.digest,
         "measure": _measure(decision),
-        "without": without or None,
+        "without": list(without),
         "answer": answer,
         "loans": [
             asdict(loan) | {"health": loan.health if isfinite(loan.health) else None} for loan in decision.target.loans

@@ -17,6 +17,9 @@ app.command()(verb)
 
 CHAIN = SHARED / "chains" / "spx-2023-02-07.csv"
 NARROW = "[core]\ndte_min = 50\ndte_target = 52\ndte_max = 53\n"
+FREE = ("--without", "consensus")
+"""The committee has seen too little to add risk; what it forgoes is asked for as a what-if."""
+
 pytestmark = pytest.mark.journey
 
 
@@ -39,7 +42,7 @@ def policy(tmp_path_factory):
 @pytest.fixture(scope="module")
 def ran(policy, tmp_path_factory):
     html = tmp_path_factory.mktemp("pages") / "allocation.html"
-    out = hedge_allocate("--policy", policy, "--json", "--html", html)
+    out = hedge_allocate("--policy", policy, *FREE, "--json", "--html", html)
     return json.loads(out.stdout), html.read_text(encoding="utf-8")
 
 
@@ -49,7 +52,7 @@ def test_it_proposes_lots_and_prices_every_limit_in_basis_points(ran):
     answer = document["answer"]
 
     assert document["schema"] == "hedge.allocate/1"
-    assert document["status"] == "proposed"
+    assert document["status"] == "what-if"
     assert any(line["kind"] == "condor" and line["wanted"] > 0 for line in answer["lines"])
     assert all(line["wanted"] % 1 == 0 for line in answer["lines"])
     assert answer["objective_usd"] > 0
@@ -66,7 +69,7 @@ def test_it_proposes_lots_and_prices_every_limit_in_basis_points(ran):
 
 def test_the_page_and_the_text_say_the_same(ran, policy):
     document, page = ran
-    text = hedge_allocate("--policy", policy).stdout
+    text = hedge_allocate("--policy", policy, *FREE).stdout
 
     for line in document["answer"]["lines"]:
         assert line["instrument"] in page
@@ -83,10 +86,10 @@ def test_lifting_the_dearest_limit_gains_what_it_was_said_to_cost(ran, policy):
     document, _ = ran
     dearest = max(document["answer"]["limits"], key=lambda limit: limit["cost_bps"])
 
-    lifted = json.loads(hedge_allocate("--policy", policy, "--without", dearest["limit"], "--json").stdout)
+    lifted = json.loads(hedge_allocate("--policy", policy, *FREE, "--without", dearest["limit"], "--json").stdout)
 
     gained = lifted["answer"]["objective_bps"] - document["answer"]["objective_bps"]
-    assert lifted["status"] == "what-if"
+    assert lifted["without"] == ["consensus", dearest["limit"]]
     assert gained == pytest.approx(dearest["cost_bps"], abs=1e-6)
 
 
@@ -125,9 +128,20 @@ def test_wrong_arguments_are_refused_in_one_line(arguments, words):
     assert words in refused.stderr
 
 
+@pytest.mark.requirement("D29")
+def test_without_the_committees_leave_nothing_is_added_and_what_that_costs_is_said(policy):
+    document = json.loads(hedge_allocate("--policy", policy, "--json").stdout)
+
+    (consensus,) = [limit for limit in document["answer"]["limits"] if limit["limit"] == "consensus"]
+    assert document["status"] == "proposed"
+    assert document["answer"]["lines"] == []
+    assert consensus["binds"]
+    assert any("consensus binds" in reason for reason in document["reasons"])
+
+
 @pytest.mark.skipif(not CHAIN.exists(), reason="recorded market data is not beside the project")
-def test_a_recorded_chain_is_allocated_on_within_the_limits(policy):
-    document = json.loads(hedge_allocate("--chain", CHAIN, "--json").stdout)
+def test_a_recorded_chain_is_allocated_on_within_the_limits():
+    document = json.loads(hedge_allocate("--chain", CHAIN, "--data", SHARED, *FREE, "--json").stdout)
 
     assert document["asof"].startswith("2023-02-07")
     assert document["answer"]["drawdown"] <= 0.06
