@@ -82,11 +82,16 @@ def sign(desk: Desk, plan: Plan, key: OwnerKey) -> PlanApproval:
     """
     One owner's approval, after deriving everything again from the plan's own bytes.
 
-    Every batch must say in its bytes what it shows, its calls must be those its orders encode to, and every
-    reachable state must keep every limit on the market as this machine sees it.
+    Every batch must say in its bytes what it shows, its calls must be those its orders encode to, every
+    reachable state must keep every limit on the market as this machine sees it, and the batch that is next must
+    succeed when rehearsed on this machine's node, changing nothing of the Safe but its nonce.
     """
     reviewed(desk, plan)
     judged(desk, plan)
+    nonce = desk.vault.state().nonce
+    for batch in plan.batches:
+        if batch.transaction.nonce == nonce:
+            desk.vault.rehearse(batch.transaction)
     return sign_plan(plan, key, safe=desk.vault.address)
 
 
@@ -126,7 +131,8 @@ def apply(desk: Desk, plan: Plan, approvals: Sequence[PlanApproval], progress: P
             f"plan {plan.digest[:8]} refused", why="it was applied already", todo="make a new plan; nothing was sent"
         )
     terms = desk.vault.terms()
-    verified = [verify(plan, approval, safe=desk.vault.address) for approval in approvals]
+    contracts = desk.vault.contract_owners()
+    verified = [verify(plan, approval, safe=desk.vault.address, contracts=contracts) for approval in approvals]
     reviewed(desk, plan)
     checked = cycle.unchecked(plan) if begun else judged(desk, plan)
     approved = approve(checked, verified, owners=terms.owners, threshold=terms.threshold)

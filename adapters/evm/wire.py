@@ -95,20 +95,39 @@ class Holder:
     chain_id: int
     safe: Address
 
+    def executions(self, receipt: Receipt) -> dict[int, str]:
+        """Hashes of the Safe transactions this receipt carried out, by the ordinal of the Safe's word on each."""
+        return self._named("ExecutionSuccess", receipt)
+
+    def failures(self, receipt: Receipt) -> dict[int, str]:
+        """Hashes of those that failed and used their nonce, likewise."""
+        return self._named("ExecutionFailure", receipt)
+
+    def _named(self, event: str, receipt: Receipt) -> dict[int, str]:
+        topic, safe = Contract(self.safe, load("safe-1.4.1")).topic(event), self.safe.lower()
+        return {
+            ordinal: log["topics"][1] if len(log["topics"]) > 1 else log["data"][:66]  # 1.3.0 does not index it
+            for ordinal, log in enumerate(receipt.logs if receipt.status == 1 else ())
+            if log["topics"] and log["topics"][0] == topic and log["address"].lower() == safe
+        }
+
     def execution(self, receipt: Receipt) -> str | None:
-        """Hash of the Safe transaction this receipt carried out; None if it carried out none of ours."""
-        done = events(Contract(self.safe, load("safe-1.4.1")), "ExecutionSuccess", receipt)
-        return hex0x(done[-1]["txHash"]) if receipt.status == 1 and done else None
+        """Hash of the last Safe transaction this receipt carried out; None if it carried out none of ours."""
+        return next(reversed(self.executions(receipt).values()), None)
 
     def key(self, receipt: Receipt, ordinal: int) -> str:
         """
-        Stable identity of one event (faults I2).
+        Stable identity of one event (faults I2, F99).
 
-        Our own effects hang on the Safe transaction's hash, foreign ones on the transaction's.
+        Our own effects hang on the hash of their Safe transaction, and are counted back from the Safe's
+        word on it, which it logs last: whoever sends it may log something in front, and may send two at
+        once. Foreign effects hang on the native transaction's hash and their ordinal in its receipt.
         """
-        ours = self.execution(receipt)
-        stem = f"{self.safe}:{ours}" if ours else receipt.transaction_hash
-        return f"chain:{self.chain_id}:{stem}:{ordinal}"
+        ours = next(((at, name) for at, name in self.executions(receipt).items() if at > ordinal), None)
+        if ours is None:
+            return f"chain:{self.chain_id}:{receipt.transaction_hash}:{ordinal}"
+        at, name = ours
+        return f"chain:{self.chain_id}:{self.safe}:{name}:{at - ordinal}"
 
 
 def change(instrument: Instrument, units: int) -> Position:

@@ -8,6 +8,9 @@ from adapters.evm.wire import Permit, strict_arguments
 from engine.errors import OrderRejected
 from engine.orders import Address, Call
 
+UNLIMITED = 2**128
+"""Units; an approval of as many or more is an unlimited one, whatever a permit says."""
+
 
 class AllowList:
     """
@@ -37,7 +40,7 @@ class AllowList:
         The same calls with words made from their bytes.
 
         Raises `OrderRejected`: unknown target or selector, native value, an argument outside its
-        bounds, or an approval that the batch leaves standing (faults F51).
+        bounds, or an approval that is unlimited or that the batch leaves standing (faults F51).
         """
         worded = tuple(replace(call, description=self._words(call)) for call in calls)
         self._no_approval_left(calls)
@@ -66,6 +69,8 @@ class AllowList:
             if name == "approve":
                 spender = str(next(iter(arguments.values())))
                 amount = list(arguments.values())[1]
+                if amount >= UNLIMITED:
+                    raise _refused(call, f"an approval of {amount} units is unlimited")
                 standing.pop((call.to, spender), None)
                 if amount:
                     standing[call.to, spender] = call

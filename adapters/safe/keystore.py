@@ -14,7 +14,7 @@ from adapters.evm.wire import address
 from engine.errors import ApprovalError, ConfigError
 from engine.orders import Address
 
-_LARGEST_FILE = 65_536
+_LARGEST_FILE, _MOST_BRACKETS = 65_536, 64  # bytes; a keystore nests four deep, a hostile one as deep as it likes
 _MOST_MEMORY = 512 * 1024 * 1024  # bytes scrypt may take: 128 * n * r
 _MOST_WORK = 1 << 24  # n * r * p: eight times what wallets write
 _MOST_LANES = 16  # p
@@ -92,8 +92,9 @@ def _keystore(path: Path) -> dict[str, Any]:
         raw = os.read(handle, _LARGEST_FILE + 1)
     finally:
         os.close(handle)
+    fits = len(raw) <= _LARGEST_FILE and raw.count(b"[") + raw.count(b"{") <= _MOST_BRACKETS
     try:
-        stored = json.loads(raw) if len(raw) <= _LARGEST_FILE else None
+        stored = json.loads(raw) if fits else None
     except ValueError:
         stored = None
     if not isinstance(stored, dict):

@@ -152,6 +152,12 @@ class SafeVault:
         if batch is not None:
             self._fit_now(batch)
         terms = self.terms()
+        if transaction.nonce < terms.nonce:
+            raise OrderRejected(
+                f"Safe transaction {transaction.hash[:10]} refused",
+                why=f"its nonce {transaction.nonce} is spent, the Safe is at {terms.nonce}",
+                todo="make a new plan",
+            )
         quorum = sorted(terms.owners)[: terms.threshold]
         return rehearse(self.chain, self.contract, transaction, quorum)
 

@@ -3,6 +3,8 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from engine.pricing.admitted import finite, not_negative, positive
+
 Floats = NDArray[np.float64]
 
 
@@ -19,8 +21,8 @@ def conversion_cost(
     years : ACT/365F to expiry, >= 0
     dividend : yield of the underlying, continuously compounded, decimal per year
     """
-    s, p, c = np.asarray(spot, float), np.asarray(put, float), np.asarray(call, float)
-    return np.asarray(s * np.exp(-np.asarray(dividend, float) * np.asarray(years, float)) + p - c)
+    s, p, c = positive("spot", spot), not_negative("put premium", put), not_negative("call premium", call)
+    return np.asarray(s * np.exp(-finite("dividend yield", dividend) * not_negative("years", years)) + p - c)
 
 
 def conversion_edge(
@@ -53,9 +55,9 @@ def conversion_edge(
     >>> float(conversion_edge(conversion_cost(100.0, 1.0, 3.0, 1.0), 100.0, 1.0, 0.0))
     2.0
     """
-    k, t, r = np.asarray(strike, float), np.asarray(years, float), np.asarray(rate, float)
-    riskless = k * np.exp(-r * t) - np.asarray(cost, float)
-    return np.asarray(np.asarray(sign, float) * riskless - np.asarray(fees, float))
+    k, t, r = positive("strike", strike), not_negative("years", years), finite("rate", rate)
+    riskless = k * np.exp(-r * t) - finite("cost", cost)
+    return np.asarray(finite("sign", sign) * riskless - not_negative("fees", fees))
 
 
 def conversion_rate(cost: ArrayLike, strike: ArrayLike, years: ArrayLike) -> Floats:

@@ -27,7 +27,7 @@ def annual(rate: float, days: float) -> float:
     >>> round(annual(0.01, 36.5), 6)
     0.104622
     """
-    return float((1.0 + finite("rate", rate)) ** (365.0 / positive("days", days)) - 1.0)
+    return float(positive("growth of a period", 1.0 + finite("rate", rate)) ** (365.0 / positive("days", days)) - 1.0)
 
 
 def growing_value(
@@ -97,11 +97,14 @@ def finite_value(nav: float, *, reinvested: float, roc: float, k: float, periods
     """
     b, earned = _share(reinvested), float(finite("return on capital", roc))
     growth, discount = 1.0 + b * earned, 1.0 + float(finite("discount rate", k))
-    if periods < 0 or discount <= 0 or growth < 0:
-        raise InputError("finite horizon refused", why="periods, 1 + k and 1 + g are positive", todo="correct them")
+    if periods < 0 or periods != int(periods) or discount <= 0 or growth < 0:
+        raise InputError(
+            "finite horizon refused", why="periods are whole, 1 + k and 1 + g positive", todo="correct them"
+        )
     ratio = growth / discount
-    paid = (1.0 - b) * earned * nav / discount * ratio ** np.arange(periods)
-    return float(paid.sum() + nav * ratio**periods)
+    worth = float(finite("capital at work", nav))
+    paid = (1.0 - b) * earned * worth / discount * ratio ** np.arange(periods)
+    return float(paid.sum() + worth * ratio**periods)
 
 
 def bucket_weights(
@@ -130,7 +133,7 @@ def bucket_weights(
     {30.0: 0.25, 60.0: 0.25, 90.0: 0.5}
     """
     when, paid = not_negative("days", days), not_negative("cash flow", flows)
-    worth = np.atleast_1d(paid * np.exp(-rate * when / 365.0))
+    worth = np.atleast_1d(paid * np.exp(-finite("rate", rate) * when / 365.0))
     total = float(worth.sum())
     if not total > 0:
         raise InputError("hedge split refused", why="no cash flow is expected", todo="give flows above zero")

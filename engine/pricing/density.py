@@ -99,7 +99,8 @@ def probability_between(law: Law, forward: float, low: float, high: float) -> fl
     ----------
     law : of the expiry
     forward : index points, > 0
-    low, high : index points, low < high; a `low` at or below zero bounds nothing
+    low, high : index points, low < high; a `low` at or below zero bounds nothing,
+        nor does an infinite `high`
 
     Source
     ------
@@ -116,4 +117,5 @@ def probability_between(law: Law, forward: float, low: float, high: float) -> fl
             todo="give the lower break-even first",
         )
     below = float(law.cumulative(np.log(low / forward))) if low > 0 else 0.0
-    return float(law.cumulative(np.log(high / forward))) - below
+    above = float(law.cumulative(np.log(high / forward))) if high < np.inf else 1.0
+    return above - below

@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtri
 
 from engine.errors import InputError, MissingQuote
+from engine.pricing.admitted import positive
 from engine.pricing.svi import Smile
 
 Floats = NDArray[np.float64]
@@ -72,9 +73,7 @@ def vix_deviation(level: float, years: float) -> Deviation:
             why="the index is the volatility of thirty days",
             todo="measure by `atmf`",
         )
-    if not level > 0:
-        raise InputError(f"VIX {level} refused", why="a level is a positive number", todo="give index points")
-    return Deviation(level / 100.0 * float(np.sqrt(years)), Basis.VIX)
+    return Deviation(float(positive("VIX", level)) / 100.0 * float(np.sqrt(years)), Basis.VIX)
 
 
 def straddle_deviation(straddle: float, forward: float, discount: float) -> Deviation:
@@ -139,9 +138,9 @@ def deviations(strike: ArrayLike, forward: float, by: Deviation | Smile) -> Floa
     >>> float(deviations(110.0, 100.0, Deviation(0.05, Basis.ATMF)).round(6))
     1.906204
     """
-    k = np.log(np.asarray(strike, float) / forward)
+    k = np.log(positive("strike", strike) / positive("forward", forward))
     sd = by.sd if isinstance(by, Deviation) else np.sqrt(by.total_variance(k))
-    return np.asarray(np.abs(k) / sd)
+    return np.asarray(np.abs(k) / positive("standard deviation", sd))
 
 
 def strike_at(n: float, forward: float, by: Deviation | Smile, *, sign: int) -> float:
@@ -170,7 +169,7 @@ def strike_at(n: float, forward: float, by: Deviation | Smile, *, sign: int) -> 
             todo="correct the request",
         )
     if isinstance(by, Deviation):
-        return float(forward * np.exp(sign * n * by.sd))
+        return float(forward * np.exp(sign * n * float(positive("standard deviation", by.sd))))
     return float(forward * np.exp(sign * _distance(n, by, sign)))
 
 

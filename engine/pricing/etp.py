@@ -153,8 +153,9 @@ def reset_value(index_ratio: ArrayLike, resets: ArrayLike, *, leverage: ArrayLik
     >>> reset_value([0.9, 1.8], 1, leverage=-1.0).round(9).tolist()
     [1.1, 0.2]
     """
-    steps = np.maximum(resets, 1.0)
-    daily = np.maximum(1.0 + np.asarray(leverage) * (positive("index ratio", index_ratio) ** (1.0 / steps) - 1.0), 0.0)
+    steps = np.maximum(not_negative("resets", resets), 1.0)
+    step = positive("index ratio", index_ratio) ** (1.0 / steps) - 1.0
+    daily = np.maximum(1.0 + finite("leverage", leverage) * step, 0.0)
     return np.asarray(daily**steps * np.exp(-drag(leverage, variance)))
 
 

@@ -5,6 +5,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.pricing.admitted import finite
+
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
@@ -74,13 +76,14 @@ def parity_forward(
     ...     years=0.0, rate=0.0)
     ParityForward(forward=100.5, strike=100.0)
     """
+    growth = float(np.exp(finite("rate", rate) * finite("years", years)))
     gap = call_mid - put_mid
     both = np.isfinite(gap)
     if not both.any():
         return None
     at = int(np.argmin(np.where(both, np.abs(gap), np.inf)))
     strike = float(strikes[at])
-    return ParityForward(strike + float(np.exp(rate * years)) * float(gap[at]), strike)
+    return ParityForward(strike + growth * float(gap[at]), strike)
 
 
 def parity_rate(

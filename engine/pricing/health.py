@@ -72,10 +72,13 @@ def move_to_liquidation(health: ArrayLike) -> Floats:
     """
     Change of the collateral's price that brings the factor to one, decimal; negative for a healthy loan.
 
+    Infinite where nothing secures the debt.
+
     >>> move_to_liquidation([1.56, 1.30]).round(2).tolist()
     [-0.36, -0.23]
     """
-    return np.asarray(1.0 / positive_or_infinite(health) - 1.0)
+    with np.errstate(divide="ignore"):
+        return np.asarray(1.0 / _factors(health) - 1.0)
 
 
 def deviations_to_liquidation(health: ArrayLike, vol: ArrayLike, years: ArrayLike) -> Floats:
@@ -83,7 +86,7 @@ def deviations_to_liquidation(health: ArrayLike, vol: ArrayLike, years: ArrayLik
     Standard deviations of the collateral's log price, over `years`, between here and liquidation.
 
     `vol` is of the collateral in units of the debt, decimal per year. Infinite without debt, negative
-    when the loan can already be liquidated.
+    when the loan can already be liquidated, minus infinity where nothing secures it.
 
     Source: D17.
 
@@ -91,7 +94,8 @@ def deviations_to_liquidation(health: ArrayLike, vol: ArrayLike, years: ArrayLik
     1.0
     """
     spread = positive("vol", vol) * np.sqrt(positive("years", years))
-    return np.asarray(np.log(positive_or_infinite(health)) / spread)
+    with np.errstate(divide="ignore"):
+        return np.asarray(np.log(_factors(health)) / spread)
 
 
 def health_band(health: float) -> HealthBand:
@@ -103,7 +107,7 @@ def health_band(health: float) -> HealthBand:
     >>> [health_band(h).value for h in (1.5, 1.499, 1.24, 1.09, 0.99)]
     ['open', 'no new debt', 'deleverage', 'emergency', 'liquidatable']
     """
-    factor = float(positive_or_infinite(health))
+    factor = float(_factors(health))
     return next((band for below, band in _BANDS if factor < below), HealthBand.OPEN)
 
 
@@ -141,8 +145,8 @@ def loop(ltv: ArrayLike, returned: ArrayLike) -> Loop:
     return Loop(collateral, debt, margin, collateral + margin)
 
 
-def positive_or_infinite(health: ArrayLike) -> Floats:
-    """Health factors as floats; raises `InputError` unless each is above zero, infinity being a loan without debt."""
+def _factors(health: ArrayLike) -> Floats:
+    """Health factors as floats: zero where nothing secures the debt, infinite without debt."""
     factor = np.asarray(health, float)
-    positive("health factor", np.where(np.isposinf(factor), 1.0, factor))
+    not_negative("health factor", np.where(np.isposinf(factor), 1.0, factor))
     return factor

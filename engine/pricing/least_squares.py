@@ -93,10 +93,11 @@ def _loose_step(problem: Problem, p: Floats, normal: Floats, gradient: Floats, d
     """The step over the parameters that no bound holds."""
     held = ((p <= problem.lower) & (gradient > 0)) | ((p >= problem.upper) & (gradient < 0))
     loose = np.flatnonzero(~held)
-    scale = np.diag(normal)[loose]
-    scale = np.maximum(scale, 1e-12 * scale.max(initial=1e-300))
-    step = np.zeros_like(p)
-    step[loose] = np.linalg.solve(normal[np.ix_(loose, loose)] + np.diag(damping * scale), -gradient[loose])
+    damped = normal[loose[:, None], loose]
+    scale = damped.diagonal()
+    damped.flat[:: loose.size + 1] += damping * np.maximum(scale, 1e-12 * scale.max(initial=1e-300))
+    step = np.zeros(p.size)
+    step[loose] = np.linalg.solve(damped, -gradient[loose])
     return step
 
 

@@ -62,7 +62,7 @@ def option_on_perpetual(
     """
     forward = funding_forward(price, funding, years)
     value = forward_value(forward, positive("strike", strike), years, not_negative("vol", vol), sign=sign)
-    return np.asarray(value * np.exp(-np.asarray(rate, float) * np.asarray(years, float)))
+    return np.asarray(value * np.exp(-finite("rate", rate) * np.asarray(years, float)))
 
 
 def inverse_option_value(

@@ -79,6 +79,12 @@ def strip_variance(
     ------
     D05; Cboe VIX white paper (2019), steps 1 and 2.
     """
+    if not (years > 0 and np.isfinite(years * rate) and 0 < forward < np.inf and (np.diff(strikes) > 0).all()):
+        raise InputError(
+            f"strip of {len(strikes)} strikes refused",
+            why=f"years {years}, rate {rate} and forward {forward} must be numbers, time left and strikes rising",
+            todo="leave settled expiries and repeated strikes out",
+        )
     below = int(np.searchsorted(strikes, forward, side="right")) - 1
     if below < 0:
         return None
@@ -130,6 +136,10 @@ def index_level(near: Term, after: Term) -> float:
     20.0
     """
     span = after.minutes - near.minutes
+    if not (span > 0 and near.variance > 0 and after.variance > 0 and np.isfinite(span)):
+        raise InputError(
+            "volatility index refused", why=f"{near} and {after} are no two terms", todo="give the earlier term first"
+        )
     weight = (after.minutes - INDEX_MINUTES) / span
     total = (weight * near.minutes * near.variance + (1.0 - weight) * after.minutes * after.variance) / MINUTES_PER_YEAR
     return 100.0 * float(np.sqrt(total * MINUTES_PER_YEAR / INDEX_MINUTES))
@@ -250,10 +260,11 @@ def variance_swap(
     (0.0365, 6500, 0.0)
     """
     marks = np.asarray(levels, float)
-    if marks.size < 2 or not (np.isfinite(marks) & (marks > 0)).all() or not years > 0 or per_year not in _PERIODS:
+    sound = marks.size >= 2 and (np.isfinite(marks) & (marks > 0)).all() and strike_variance >= 0
+    if not sound or not np.isfinite(strike_variance * notional) or not years > 0 or per_year not in _PERIODS:
         raise InputError(
             "variance swap refused",
-            why="it needs two positive marks, time between them, and 365 or 252 periods a year",
+            why="it needs a strike >= 0, a notional, two positive marks, time between, 365 or 252 periods a year",
             todo="correct the terms",
         )
     returns = np.diff(np.log(marks))

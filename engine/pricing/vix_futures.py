@@ -71,7 +71,7 @@ def vix_option_value(
     """
     level = _same_expiry(future)
     value = forward_value(level.points, positive("strike", strike), level.years, not_negative("vol", vol), sign=sign)
-    return np.asarray(np.exp(-rate * np.asarray(level.years, float)) * value)
+    return np.asarray(np.exp(-finite("rate", rate) * np.asarray(level.years, float)) * value)
 
 
 def vix_beta(years: ArrayLike) -> Floats:

@@ -23,7 +23,7 @@ from engine.pricing.amm import range_delta, range_gamma
 from engine.pricing.black import greeks
 from engine.risk.grounds import Ground, ground_of
 from engine.risk.marks import fund_mark, perpetual_mark, pool_price, pool_unit, power_mark_of
-from engine.risk.moves import YEAR_DAYS, interest
+from engine.risk.moves import YEAR_DAYS, interest, token_usd
 from engine.risk.pricing_view import STABLES, PricingView
 from engine.risk.scenarios import Scenarios
 from engine.risk.valuation import unit_values
@@ -155,10 +155,14 @@ def _worth(instrument: Instrument, view: PricingView) -> float:
     return float(unit_values(instrument, view, Scenarios.now())[0])
 
 
+def _usd(code: str, view: PricingView) -> float:
+    return float(token_usd(code, view, Scenarios.now())[0])
+
+
 def _token(code: str, view: PricingView, theta: float = 0.0) -> dict[str, Sensitivities]:
     if code == "USD":
         return {}
-    return {domain_of(code): Sensitivities(delta=view.token_usd[code], theta=theta)}
+    return {domain_of(code): Sensitivities(delta=_usd(code, view), theta=theta)}
 
 
 def _interest_a_day(instrument: LendingSupply | LendingDebt, view: PricingView) -> float:
@@ -182,7 +186,7 @@ def _power(instrument: PowerPerpetual, view: PricingView) -> Sensitivities:
 
 def _range(instrument: LiquidityRange, view: PricingView) -> dict[str, Sensitivities]:
     price, unit, worth = pool_price(instrument, view), pool_unit(instrument), _worth(instrument, view)
-    quote = view.token_usd.get(instrument.currency.code, 1.0)
+    quote = _usd(instrument.currency.code, view)
     ends = float(instrument.lower), float(instrument.upper)
     asset = float(range_delta(price, *ends, unit)) * price * quote
     curved = float(range_gamma(price, *ends, unit)) * price**2 * quote * _POINT

@@ -9,6 +9,7 @@ import numpy as np
 from engine.errors import InputError, InvalidStructure
 from engine.market import Floats
 from engine.positions import Book
+from engine.risk.drawdown import positive_capital
 from engine.risk.scenarios import Scenarios
 from engine.risk.structures import Payoff
 from engine.risk.valuation import PricingView, book_values
@@ -92,6 +93,7 @@ def break_even_stress(
     capital, limit : USD of committed capital, and the share of it that may be lost
     sessions : horizon tau in sessions of 1/252 year
     """
+    positive_capital(capital)
     evens = np.asarray(break_evens, float)
     if not np.all(np.isfinite(evens) & (evens > 0)):
         raise InputError("break-evens refused", why=f"{break_evens} are not all finite levels", todo="give levels > 0")

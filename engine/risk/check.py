@@ -9,11 +9,13 @@ from engine.money import Money
 from engine.orders import Breach, CheckedPlan, Order, OrderLeg, Plan
 from engine.positions import Book, Position, Sleeve
 from engine.risk.limits import LimitReading
+from engine.risk.session_cap import layer_max_loss
 
 _RAMP_VENUE = "offramp"
+_OUTER_ROLES = frozenset({"hedge", "outer"})
 
 Readings = Callable[[Book, float], tuple[LimitReading, ...]]
-"""All limits of a book, given the USD premium of outer layers bought so far in the session."""
+"""All limits of a book, given the USD of maximum loss of outer layers that the plan has opened so far (D12)."""
 
 
 def changes(order: Order) -> tuple[Position, ...]:
@@ -31,7 +33,7 @@ def reachable(book: Book, orders: Sequence[Order]) -> list[tuple[str, Book, floa
     """
     Each state the orders can leave behind: every prefix, and every whole number of lots of its last order.
 
-    Returned as (what happened, book, USD premium of outer layers bought).
+    Returned as (what happened, book, USD of maximum loss of outer layers opened).
     """
     states = [("nothing filled", book, 0.0)]
     outer = 0.0
@@ -39,10 +41,9 @@ def reachable(book: Book, orders: Sequence[Order]) -> list[tuple[str, Book, floa
         lots = _lots(order)
         for filled in range(1, lots + 1):
             part = _part(order, filled, lots)
-            spent = outer + (max(-part.limit.to_float(), 0.0) if order.role == "hedge" else 0.0)
-            states.append((f"{order.step}: {filled} of {lots}", book.plus(changes(part)), spent))
+            states.append((f"{order.step}: {filled} of {lots}", book.plus(changes(part)), outer + _opened(part, book)))
+        outer += _opened(order, book)
         book = book.plus(changes(order))
-        outer += max(-order.limit.to_float(), 0.0) if order.role == "hedge" else 0.0
     return states
 
 
@@ -61,6 +62,16 @@ def check(plan: Plan, book: Book, readings: Readings) -> CheckedPlan | tuple[Bre
     if breaches:
         return tuple(breaches.values())
     return CheckedPlan(plan, {name: reading.reading for name, reading in worst.items()})
+
+
+def _opened(order: Order, book: Book) -> float:
+    """USD of maximum loss an outer layer's order adds; one that only lessens what is held opens nothing."""
+    if order.role not in _OUTER_ROLES:
+        return 0.0
+    held = ((book.held(leg.instrument).amount, leg.quantity) for leg in order.legs)
+    if all(abs(had + change) <= abs(had) for had, change in held):
+        return 0.0
+    return layer_max_loss(order)
 
 
 def _lots(order: Order) -> int:

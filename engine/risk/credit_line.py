@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 from engine.errors import InputError
 from engine.instruments import FundShare
 from engine.market import Floats
-from engine.pricing.admitted import not_negative
+from engine.pricing.admitted import finite, not_negative
 from engine.risk.pricing_view import PricingView
 from engine.risk.scenarios import Scenarios
 from engine.risk.valuation import unit_values
@@ -36,6 +36,7 @@ class CreditLine:
 
     def __post_init__(self) -> None:
         not_negative("limit of the line", self.limit)
+        finite("rate of the line", self.rate)
         not_negative("fee on the undrawn part", self.undrawn_fee)
         if not 0.0 < 1.0 - self.haircut <= self.covenant <= 1.0 or self.call_days < 0:
             raise InputError(

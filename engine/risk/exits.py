@@ -24,7 +24,7 @@ from engine.positions import Book, Position
 from engine.pricing.forward import usable
 from engine.risk.grounds import Ground, ground_key, ground_of
 from engine.risk.marks import fund_mark, perpetual_mark, power_mark_of
-from engine.risk.moves import NATIVE
+from engine.risk.moves import NATIVE, token_usd
 from engine.risk.pricing_view import STABLES, PricingView
 from engine.risk.scenarios import Scenarios
 from engine.risk.valuation import book_values, by_rising_spot, unit_values
@@ -84,8 +84,9 @@ def half_spread(instrument: Instrument, view: PricingView) -> float:
         case FundShare():
             return fund_mark(instrument, view).half_spread
         case Cash():
-            pool = _cheapest_pool(instrument.currency.code, view)
-            return pool.fee / 1e6 * view.token_usd[instrument.currency.code] if pool else 0.0
+            code = instrument.currency.code
+            pool = _cheapest_pool(code, view)
+            return pool.fee / 1e6 * float(token_usd(code, view, Scenarios.now())[0]) if pool else 0.0
     return 0.0
 
 

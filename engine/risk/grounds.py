@@ -7,7 +7,7 @@ from decimal import Decimal
 import numpy as np
 
 from engine.errors import MissingQuote
-from engine.instruments import Settlement, VanillaOption
+from engine.instruments import MARKET_ZONE, Settlement, VanillaOption
 from engine.market import Floats
 from engine.pricing.legs import legs_value
 from engine.pricing.perpetual import funding_forward
@@ -76,23 +76,26 @@ def ground_of(option: VanillaOption, view: PricingView, scenarios: Scenarios) ->
     """
     match option.underlying:
         case "SPX":
-            return _index_ground(smile_of(option, view.smiles), view, scenarios)
+            return _index_ground(smile_of(option, view, view.smiles), view, scenarios)
         case "XSP":
-            return _index_ground(_mini_smile(option, view.smiles), view, scenarios, strike_unit=float(_MINI))
+            return _index_ground(_mini_smile(option, view), view, scenarios, strike_unit=float(_MINI))
         case "VIX":
-            return _vix_ground(smile_of(option, view.vix_smiles), scenarios)
+            return _vix_ground(smile_of(option, view, view.vix_smiles), scenarios)
     return _token_ground(option, view, scenarios)
 
 
-def smile_of(option: VanillaOption, smiles: Smiles) -> Smile:
-    """The smile of the option's own root and expiry; raises `MissingQuote` where there is none."""
+def smile_of(option: VanillaOption, view: PricingView, smiles: Smiles) -> Smile:
+    """The smile of the option's own root and expiry; raises `MissingQuote`, saying so if it has settled."""
     try:
         return smiles[option.root, option.expiry]
     except KeyError:
+        settled = option.expiry <= view.asof
         raise MissingQuote(
             f"no smile for {option.root} {option.expiry_date}",
-            why="the chain has no usable quotes of that root and expiry",
-            todo="use a chain that lists it",
+            why=f"it settled {option.expiry_date}, the market is of {view.asof.astimezone(MARKET_ZONE).date()}"
+            if settled
+            else "the chain has no usable quotes of that root and expiry",
+            todo="book its settlement and take it out" if settled else "use a chain that lists it",
         ) from None
 
 
@@ -110,13 +113,13 @@ def _index_ground(smile: Smile, view: PricingView, scenarios: Scenarios, strike_
     )
 
 
-def _mini_smile(option: VanillaOption, smiles: Smiles) -> Smile:
+def _mini_smile(option: VanillaOption, view: PricingView) -> Smile:
     """XSP is a tenth of SPX and settles to the same level at the same instant."""
     roots = ("SPXW", "SPX") if option.settlement is Settlement.PM else ("SPX", "SPXW")
     for root in roots:
-        if (found := smiles.get((root, option.expiry))) is not None:
+        if (found := view.smiles.get((root, option.expiry))) is not None:
             return found
-    return smile_of(option, smiles)
+    return smile_of(option, view, view.smiles)
 
 
 def _vix_ground(smile: Smile, scenarios: Scenarios) -> Ground:

@@ -78,11 +78,12 @@ def margin_calls(
     loss, which is paid in cash each day. Never negative.
 
     `requirement` is the margin rule; without one, the largest payout of what has not settled by then, which no
-    move of the index raises.
+    move of the index raises. A requirement without bound is a call without bound, whatever is posted.
     """
     rule = requirement or payout_requirement
     held = book.of(Sleeve.CONDOR)
-    rise = np.maximum(rule(held, view, scenarios) - rule(held, view, Scenarios.now())[0], 0.0)
+    needed, posted = rule(held, view, scenarios), rule(held, view, Scenarios.now())[0]
+    rise = np.maximum(np.subtract(needed, posted, out=needed.copy(), where=np.isfinite(needed)), 0.0)
     futures = Book(tuple(p for p in held if isinstance(p.instrument, Future)))
     lost = np.maximum(-book_values(futures, view, scenarios), 0.0)
     return np.asarray(HOUSE_MULTIPLE * rise + lost)

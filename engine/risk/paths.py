@@ -43,7 +43,12 @@ class JointModel:
     freedom: float = 4.0
 
     def __post_init__(self) -> None:
-        sound = self.index_vol > 0 and self.crypto_vol >= 0 and abs(self.correlation) <= 1 and self.freedom > 2
+        sound = (
+            0 < self.index_vol < np.inf
+            and 0 <= self.crypto_vol < np.inf
+            and abs(self.correlation) <= 1
+            and self.freedom > 2
+        )
         if not sound:
             raise InputError("joint moves refused", why=f"{self}", todo="give volatilities, a correlation, a tail > 2")
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from engine.errors import InputError, MissingQuote
 from engine.market import Floats
+from engine.pricing.admitted import not_negative
 
 
 class PegTier(IntEnum):
@@ -189,6 +190,8 @@ def health_impact(collateral: Mapping[str, float], debt: Mapping[str, float], ra
     ------
     S30: health = sum(C LT) / sum(D).
     """
+    for what, amounts in (("collateral", collateral), ("debt", debt), ("peg ratio", ratios)):
+        not_negative(what, list(amounts.values()))
     secured, owed = sum(collateral.values()), sum(debt.values())
     if secured <= 0 or owed <= 0:
         return 0.0

@@ -39,10 +39,6 @@ class PhysicalReturns:
     vrp: float
     years: float
 
-    def terminal(self, forward: float) -> Floats:
-        """Levels at the horizon, in the units of `forward`."""
-        return np.asarray(forward * np.exp(self.log_returns))
-
 
 def variance_premium(
     closes: DailySeries, vix: DailySeries, asof: date, *, window: int = WINDOW, shrink: float = SHRINK

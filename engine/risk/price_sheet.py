@@ -1,6 +1,7 @@
 """One instrument at a time: its value, what it was priced on, and every sensitivity."""
 
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 import numpy as np
 
@@ -171,6 +172,10 @@ def _require_alive(instrument: Instrument, view: PricingView) -> None:
     if expiry is not None and expiry <= view.asof:
         raise InputError(
             f"{instrument.id} refused",
-            why=f"it expired at {expiry:%Y-%m-%d %H:%M} UTC, the market is of {view.asof:%Y-%m-%d %H:%M} UTC",
+            why=f"it expired at {_utc(expiry)}, the market is of {_utc(view.asof)}",
             todo="ask for a contract that still lives then",
         )
+
+
+def _utc(instant: datetime) -> str:
+    return f"{instant.astimezone(UTC):%Y-%m-%d %H:%M} UTC"

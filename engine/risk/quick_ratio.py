@@ -40,13 +40,22 @@ class Liquid:
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """What may have to be paid by one engine, USD, each >= 0; `shortfall` is margin that is not covered already."""
+    """
+    What may have to be paid by one engine, USD, each >= 0, infinite where nothing bounds it.
+
+    `shortfall` is margin that is not covered already. Raises `InputError` for a sum that is negative or no number.
+    """
 
     margin_call: float = 0.0
     debt: float = 0.0
     gas: float = 0.0
     pending: float = 0.0
     shortfall: float = 0.0
+
+    def __post_init__(self) -> None:
+        parts = (self.margin_call, self.debt, self.gas, self.pending, self.shortfall)
+        if not all(part >= 0.0 for part in parts):
+            raise InputError("due refused", why=f"{self}", todo="give sums from zero up, infinite if unbounded")
 
     @property
     def usd(self) -> float:
@@ -56,11 +65,17 @@ class Due:
 
 @dataclass(frozen=True, slots=True)
 class QuickRatio:
-    """Liquid over due, both USD."""
+    """Liquid over due, both USD and >= 0; raises `InputError` for anything else, since no number is no liquidity."""
 
     of: str
     liquid: float
     due: float
+
+    def __post_init__(self) -> None:
+        if not (self.liquid >= 0.0 and self.due >= 0.0):
+            raise InputError(
+                f"{self.of} ratio refused", why=f"{self.liquid} over {self.due}", todo="give sums from zero up"
+            )
 
     @property
     def ratio(self) -> float:
@@ -118,6 +133,6 @@ def pool_ratio(free: float, net_outflows: ArrayLike) -> QuickRatio:
 
 def treasury_ratio(stables: Liquid, ether: Liquid, *, burn_12m: float, bad_debt: float) -> QuickRatio:
     """A protocol treasury's stablecoins and ether after haircuts over a year's burn and its bad debt, USD (D13d)."""
-    if burn_12m < 0 or bad_debt < 0:
+    if not (burn_12m >= 0 and bad_debt >= 0):
         raise InputError("treasury ratio refused", why="burn or bad debt < 0", todo="give what is owed as positive USD")
     return QuickRatio("treasury", stables.paid(math.inf) + ether.paid(math.inf), burn_12m + bad_debt)

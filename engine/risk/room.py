@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.market import Floats
+from engine.pricing.admitted import finite, not_negative
 from engine.risk.drawdown import positive_capital
 
 
@@ -39,7 +40,8 @@ def most_units(carried: Floats, unit: Floats, *, capital: float, limit: float, n
     """
     held, each = np.broadcast_arrays(np.asarray(carried, float), np.asarray(unit, float))
     positive_capital(capital)
-    allowed = limit * capital
+    finite("loss", held + each)
+    allowed = float(not_negative("limit", limit)) * capital
 
     def within(n: int) -> bool:
         return bool(np.all((held + n * each) / capital <= limit))

@@ -99,8 +99,9 @@ def session_room(used: float, *, share: float, defined_risk: float) -> float:
     >>> session_room(40_000.0, share=0.25, defined_risk=300_000.0)
     35000.0
     """
-    if not (0 < share <= 1 and 0 < defined_risk < float("inf")):
-        raise InputError("session cap refused", why=f"{share} of {defined_risk} USD", todo="allocate defined risk")
+    if not (0 < share <= 1 and 0 < defined_risk < float("inf") and used >= 0):
+        why = f"{used} used of {share} of {defined_risk} USD"
+        raise InputError("session cap refused", why=why, todo="allocate defined risk")
     return share * defined_risk - used
 
 

@@ -40,11 +40,6 @@ class StressResult:
         return int(np.argmin(self.total))
 
     @property
-    def worst_cell(self) -> str:
-        """Its name, or its place where the scenarios have none."""
-        return self.scenarios.names[self.worst] if self.scenarios.names else f"scenario {self.worst}"
-
-    @property
     def loss(self) -> float:
         """USD lost there; negative where the book gains in every scenario."""
         return float(-self.total[self.worst])

@@ -5,15 +5,13 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
-
 from engine.instruments import VanillaOption
-from engine.positions import Book, Position, Sleeve
+from engine.positions import Book, Sleeve
 from engine.risk.limits import health_by_scenario
 from engine.risk.liquidity import Funding, payout_requirement, ratio_by_scenario
-from engine.risk.margin import same_expiry_margin
 from engine.risk.scenarios import Scenarios
 from engine.risk.stress import Progress, StressResult, stress
+from engine.risk.structures import Leg, expiry_payoff
 from engine.risk.valuation import PricingView, book_values
 
 
@@ -103,27 +101,12 @@ def stated_loss(options: Book, view: PricingView) -> float:
 
     Each underlying, root and expiry by itself; infinite with a bare short call.
     """
-    groups: defaultdict[tuple[object, ...], list[Position]] = defaultdict(list)
+    groups: defaultdict[tuple[object, ...], list[Leg]] = defaultdict(list)
     for position in options:
         option = position.instrument
-        if isinstance(option, VanillaOption):
-            groups[position.venue, option.root, option.expiry, option.settlement].append(position)
+        if isinstance(option, VanillaOption) and position.quantity:
+            groups[position.venue, option.root, option.expiry, option.settlement].append((option, position.quantity))
     worth = book_values(options, view, Scenarios.now())[0]
-    return float(worth) + math.fsum(_owed(Book(tuple(held))) for held in groups.values())
-
-
-def _owed(book: Book) -> float:
-    """Largest payout; negative where even the worst level leaves something."""
-    owed = same_expiry_margin(book)
-    return owed if owed > 0 else -_least_payoff(book)
-
-
-def _least_payoff(book: Book) -> float:
-    """USD that options settling together bring at the least favourable level."""
-    legs = [(p.instrument, float(p.quantity)) for p in book if isinstance(p.instrument, VanillaOption)]
-    levels = np.array([0.0, *(float(option.strike) for option, _ in legs)])
-    payoff = sum(
-        quantity * float(option.multiplier) * np.maximum(option.right.sign * (levels - float(option.strike)), 0.0)
-        for option, quantity in legs
+    return float(worth) - math.fsum(
+        expiry_payoff(legs).worst * float(legs[0][0].multiplier) for legs in groups.values()
     )
-    return float(np.min(payoff))

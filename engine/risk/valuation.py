@@ -18,6 +18,7 @@ from engine.instruments import (
     Perpetual,
     PowerPerpetual,
     VanillaOption,
+    VaultShare,
 )
 from engine.market import Floats
 from engine.positions import Book, Position
@@ -25,7 +26,7 @@ from engine.pricing.amm import range_value
 from engine.pricing.etp import reset_value
 from engine.pricing.perpetual import funding_paid
 from engine.pricing.power import normalisation_after, power_mark
-from engine.pricing.vix_futures import INDEX_YEARS, MONTHLY_BETA
+from engine.pricing.vix_futures import INDEX_YEARS
 from engine.risk.grounds import ground_key, ground_of
 from engine.risk.marks import fund_mark, perpetual_mark, pool_price, pool_unit, power_mark_of
 from engine.risk.moves import VOL_INDICES, YEAR_DAYS, interest, token_usd, vix_future, vix_move
@@ -33,11 +34,9 @@ from engine.risk.pricing_view import STABLES, PricingView
 from engine.risk.scenarios import Scenarios
 from engine.risk.smile import Smiles, atm_vol_at
 
-VIX_BETA = MONTHLY_BETA
-
 _SESSIONS_A_DAY = 252.0 / 365.0
 
-__all__ = ["STABLES", "VIX_BETA", "PricingView", "book_values", "by_rising_spot", "unit_gains", "unit_values"]
+__all__ = ["STABLES", "PricingView", "book_values", "by_rising_spot", "unit_gains", "unit_values"]
 
 
 def unit_values(instrument: Instrument, view: PricingView, scenarios: Scenarios) -> Floats:
@@ -45,8 +44,10 @@ def unit_values(instrument: Instrument, view: PricingView, scenarios: Scenarios)
     USD value of one unit (one contract, one token) in each scenario, at mid.
 
     Options stand on the grounds of `engine.risk.grounds`; loans and deposits gather interest; ranges are
-    worth their tokens at the shocked pool price, uncollected fees apart; a fund on VIX futures resets
-    each session. A future or perpetual is worth nothing to hold: its notional is given here, and what it
+    worth their tokens at the shocked pool price, uncollected fees apart; a vault's share moves with its
+    asset; a fund on VIX futures resets each session.
+
+    A future or perpetual is worth nothing to hold: its notional is given here, and what it
     gains by `unit_gains`. Raises `MissingQuote` when the market has no curve or mark for an instrument.
     """
     match instrument:
@@ -70,6 +71,9 @@ def unit_values(instrument: Instrument, view: PricingView, scenarios: Scenarios)
             return _range(instrument, view, scenarios)
         case FundShare():
             return _share(instrument, view, scenarios)
+        case VaultShare():
+            price = token_usd(instrument.symbol, view, Scenarios.now())[0]
+            return np.asarray(price * _relative(instrument.asset.code, view, scenarios))
     raise MissingQuote(
         f"no valuation for {instrument.id}",
         why="no model covers this instrument",

@@ -48,7 +48,8 @@ def pricing_view(snapshot: MarketSnapshot) -> PricingView:
     """
     Everything valuation needs, from one snapshot.
 
-    Raises `MarketDataError` for a mark or VIX future that is not a positive number (F76).
+    Raises `MarketDataError` for a price or volatility that is not a positive number, and for a rate, threshold,
+    half spread or implied volatility that is none (F76).
     """
     chain, vix_options = snapshot.chain, snapshot.vix_options
     listed = (*snapshot.spx.slices, *(vix_options.slices if vix_options else ()))
@@ -78,14 +79,22 @@ def _exit_gas(chain: OnchainState) -> dict[str, float]:
 
 
 def _require_sound(snapshot: MarketSnapshot) -> None:
-    marks: tuple[PerpetualMark | PowerMark | FundMark, ...]
-    marks = (*snapshot.chain.perpetuals, *snapshot.chain.powers, *snapshot.funds)
+    chain = snapshot.chain
+    marks: tuple[PerpetualMark | PowerMark | FundMark, ...] = (*chain.perpetuals, *chain.powers, *snapshot.funds)
+    _require_positive("volatility of ether", snapshot.crypto_vol)
     for expiry, level in snapshot.vix_futures:
         _require_positive(f"VIX future {expiry:%Y-%m-%d}", level)
-    for pool in snapshot.chain.pools:
+    for code, price in chain.prices.items():
+        _require_positive(f"price of {code}", price)
+    for pool in chain.pools:
         _require_positive(f"price of pool {pool.pool}", pool.price)
     for mark in marks:
         _require_sound_mark(mark)
+    for market in chain.lending:
+        rates = (market.borrow_rate, market.supply_rate)
+        _require_numbers(f"{market.name} {market.asset} lending", rates, (market.threshold, market.liquidity))
+    for option in chain.options:
+        _require_numbers(f"{option.venue} {option.listing} option", (), (option.call_iv, option.put_iv))
 
 
 def _require_sound_mark(mark: PerpetualMark | PowerMark | FundMark) -> None:
@@ -98,13 +107,17 @@ def _require_sound_mark(mark: PerpetualMark | PowerMark | FundMark) -> None:
         case FundMark():
             name, level, others = f"{mark.symbol} share", mark.price, (mark.leverage, mark.beta, mark.accrual)
     _require_positive(name, level)
-    if not all(math.isfinite(other) for other in (*others, mark.half_spread)) or mark.half_spread < 0:
-        raise _unusable(name, f"it comes with {others} and a half spread of {mark.half_spread}")
+    _require_numbers(name, others, (mark.half_spread,))
 
 
 def _require_positive(name: str, level: float) -> None:
     if not (math.isfinite(level) and level > 0):
         raise _unusable(name, f"{level} is no price")
+
+
+def _require_numbers(name: str, any_sign: tuple[float, ...], not_negative: tuple[float, ...]) -> None:
+    if not all(map(math.isfinite, (*any_sign, *not_negative))) or min(not_negative) < 0:
+        raise _unusable(name, f"it comes with {', '.join(map(str, (*any_sign, *not_negative)))}")
 
 
 def _unusable(name: str, why: str) -> MarketDataError:

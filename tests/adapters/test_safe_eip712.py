@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.evm.wire import ZERO_ADDRESS, address, as_bytes, hex0x
-from adapters.safe.eip712 import plan_approval_preimage, preimage, rehash, safe_tx
+from adapters.safe.eip712 import plan_approval_preimage, rehash, safe_tx
 from engine.errors import InputError
 
 SAFE, TARGET = address("0x" + "5a" * 20), address("0x" + "7b" * 20)

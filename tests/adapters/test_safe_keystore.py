@@ -1,4 +1,5 @@
 import json
+import sys
 
 import pytest
 from eth_account import Account
@@ -77,6 +78,16 @@ def test_a_cost_that_is_no_number_is_refused(tmp_path, stored, cost):
 def test_what_is_no_keystore_is_refused(tmp_path, content):
     with pytest.raises(ConfigError, match=r"keystore|key derivation"):
         unlock(written(tmp_path, content), PASSPHRASE)
+
+
+def test_a_file_nested_without_end_is_refused(tmp_path):
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(1_000)  # what a fresh interpreter has; some libraries raise it until the stack runs out
+    try:
+        with pytest.raises(ConfigError, match="not a keystore"):
+            unlock(written(tmp_path, "[" * 60_000), PASSPHRASE)
+    finally:
+        sys.setrecursionlimit(limit)
 
 
 def test_a_link_a_folder_and_nothing_are_refused(tmp_path, stored):

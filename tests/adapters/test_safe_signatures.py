@@ -6,7 +6,9 @@ import pytest
 from adapters.evm.wire import address, as_bytes, hex0x
 from adapters.safe.eip712 import safe_tx
 from adapters.safe.keystore import from_secret
-from adapters.safe.signatures import Terms, check, pack, recover, sign_plan, sign_transaction, signed, verify
+from adapters.safe.packed import Part, join
+from adapters.safe.recovery import recover
+from adapters.safe.signatures import Terms, check, pack, sign_plan, sign_transaction, signed, verify
 from engine.errors import ApprovalError, OrderRejected, PlanChanged, ThresholdNotMet
 from engine.orders import ApprovedPlan, OrderId, Plan, StateMark, VaultBatch
 from engine.ports import SignedSafeTx
@@ -75,12 +77,20 @@ class TestRefusedBeforeGas:
         with pytest.raises(OrderRejected, match="not an owner"):
             check(SignedSafeTx(transaction(operation=0), good.signatures), TERMS)
 
-    @pytest.mark.parametrize("last", [0, 1, 29, 31, 32])
+    @pytest.mark.parametrize("last", [1, 29, 31, 32])
     def test_other_kinds_of_signature(self, last):
         raw = by(*KEYS[:2]).signatures
 
         with pytest.raises(OrderRejected, match=f"v={last}"):
             check(SignedSafeTx(transaction(), raw[:-1] + bytes([last])), TERMS)
+
+    def test_a_key_that_claims_to_be_a_contract(self):
+        raw = join([Part(by(KEYS[0]).signatures), Part(by(KEYS[1]).signatures, KEYS[1].address)])
+
+        with pytest.raises(OrderRejected, match="does not vouch"):
+            check(SignedSafeTx(transaction(), raw), TERMS)
+        with pytest.raises(OrderRejected, match="does not vouch"):
+            check(SignedSafeTx(transaction(), raw), replace(TERMS, contracts=frozenset()))
 
     def test_a_part_of_a_signature(self):
         with pytest.raises(OrderRejected, match="whole signatures"):
@@ -152,6 +162,30 @@ def test_a_signature_recovers_to_its_key():
     digest = as_bytes(transaction().hash)
 
     assert recover(digest, KEYS[0].sign(digest)) == KEYS[0].address
+
+
+def test_what_is_no_signature_does_not_stop_the_others():
+    tx = transaction()
+    given = {key.address: sign_transaction(tx, key) for key in KEYS[:2]} | {KEYS[2].address: b"garbage"}
+
+    assert pack(tx, given, TERMS) == by(*KEYS[:2])
+
+
+@pytest.mark.parametrize(("threshold", "owners"), [(2, 3), (3, 5)])
+def test_the_threshold_is_a_quorum_of_the_owners(threshold, owners):
+    keys = [from_secret(bytes([n]) * 32) for n in range(1, owners + 1)]
+    terms = replace(TERMS, owners=frozenset(key.address for key in keys), threshold=threshold)
+    tx = transaction()
+    given = {key.address: sign_transaction(tx, key) for key in keys}
+
+    assert str(terms.quorum) == f"{threshold}-of-{owners}"
+    for count in range(owners + 1):
+        some = dict(list(given.items())[:count])
+        if count < threshold:
+            with pytest.raises(ThresholdNotMet, match=f"{count} of {threshold}"):
+                pack(tx, some, terms)
+        else:
+            assert len(pack(tx, some, terms).signatures) == 65 * threshold
 
 
 def test_too_few_owners_are_told_how_many_signed():

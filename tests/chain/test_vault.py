@@ -49,12 +49,6 @@ def s(built: Stage) -> Iterator[Stage]:
     built.chain.revert(snapshot)
 
 
-def small(s: Stage, **changes):
-    """A proposed batch that supplies one WETH."""
-    calls = s.cheap.calls(supply("aave-cheap", WETH, "1"))
-    return s.vault.propose(calls, **({"deadline": s.deadline()} | changes))
-
-
 def supplied(s: Stage) -> int:
     return s.cheap.balances(s.holder.safe).get("aave-cheap supply WETH", 0)
 
@@ -105,7 +99,7 @@ def test_no_approval_is_left_after_a_batch(s):
 
 
 def test_the_offline_hash_is_the_contracts(s):
-    tx = small(s)
+    tx = s.small()
     zeros = [0, 0, 0, "0x" + "0" * 40, "0x" + "0" * 40]
 
     found = s.safe.read(s.chain, "getTransactionHash", tx.to, tx.value, tx.data, tx.operation, *zeros, tx.nonce)
@@ -114,14 +108,14 @@ def test_the_offline_hash_is_the_contracts(s):
 
 
 def test_the_bytes_of_what_was_sent_are_known_before_it_leaves(s):
-    receipt = s.vault.execute(s.sign(small(s)))
+    receipt = s.vault.execute(s.sign(s.small()))
 
     assert [name for name, _ in s.remembered] == [receipt.transaction_hash]
 
 
 class TestRefused:
     def test_one_signature(self, s):
-        tx = small(s)
+        tx = s.small()
 
         with pytest.raises(ThresholdNotMet, match="1 of 2"):
             s.vault.execute(SignedSafeTx(tx, sign_transaction(tx, owner(1))))
@@ -129,7 +123,7 @@ class TestRefused:
 
     @pytest.mark.fault("F60")
     def test_an_edited_batch(self, s):
-        signed = s.sign(small(s))
+        signed = s.sign(s.small())
         more = s.vault.propose(s.cheap.calls(supply("aave-cheap", WETH, "2")), deadline=s.deadline())
 
         with pytest.raises(PlanChanged):
@@ -142,7 +136,7 @@ class TestRefused:
 
     @pytest.mark.fault("F61")
     def test_words_that_the_bytes_do_not_say(self, s):
-        tx, calls = small(s), s.cheap.calls(supply("aave-cheap", WETH, "1"))
+        tx, calls = s.small(), s.cheap.calls(supply("aave-cheap", WETH, "1"))
         deadline = s.vault.derive(tx).deadline
         good = VaultBatch("b", (OrderId("o"),), deadline, calls, tx, s.vault.cancel(tx.nonce))
         lying = replace(calls[1], description="supply 0.5 WETH to aave-cheap")
@@ -159,7 +153,7 @@ class TestRefused:
 
     @pytest.mark.fault("F29")
     def test_the_second_of_two_batches_on_one_nonce(self, s):
-        first, second = s.sign(small(s)), s.sign(small(s, deadline=s.deadline(7200)))
+        first, second = s.sign(s.small()), s.sign(s.small(deadline=s.deadline(7200)))
         s.vault.execute(first)
 
         with pytest.raises(OrderRejected, match="nonce 0, the Safe is at 1"):
@@ -167,22 +161,28 @@ class TestRefused:
 
     @pytest.mark.fault("F53")
     def test_a_signature_of_an_owner_who_left(self, s):
-        signed = s.sign(small(s, nonce=1))
+        signed = s.sign(s.small(nonce=1))
         linked = s.vault.state().owners
         before = linked[linked.index(owner(1).address) - 1] if linked[0] != owner(1).address else "0x" + "0" * 39 + "1"
-        swap = s.safe.encode("swapOwner", before, owner(1).address, NOBODY)
-        tx = safe_tx(
-            chain_id=s.chain.chain_id, safe=s.holder.safe, to=s.holder.safe, value=0, data=swap, operation=0, nonce=0
-        )
-        stranger(s).send_data(s.holder.safe, s.vault.calldata(s.sign(tx)))
+        s.as_stranger(s.sign(s.administer("swapOwner", before, owner(1).address, NOBODY)))
 
         with pytest.raises(OrderRejected, match="not an owner"):
             s.vault.execute(signed)
+        assert s.remembered == []
+
+    @pytest.mark.fault("F53")
+    def test_a_threshold_that_rose_since_it_was_signed(self, s):
+        signed = s.sign(s.small(nonce=1))
+        s.as_stranger(s.sign(s.administer("changeThreshold", 3)))
+
+        with pytest.raises(ThresholdNotMet, match="2 of 3"):
+            s.vault.execute(signed)
+        assert s.remembered == []
 
     @pytest.mark.fault("F28")
     def test_a_target_without_code(self, s):
         weth = s.world["WETH"]
-        tx = s.sign(small(s))
+        tx = s.sign(s.small())
         s.chain.request("anvil_setCode", weth, "0x")
 
         with pytest.raises(OrderRejected, match="no contract"):
@@ -192,11 +192,11 @@ class TestRefused:
             fingerprint(s.chain, weth)
         s.chain.request("anvil_setCode", weth, "0x")
         with pytest.raises(OrderRejected, match="no contract"):
-            small(s)
+            s.small()
 
     @pytest.mark.fault("F63")
     def test_a_proxy_whose_implementation_changed(self, s):
-        tx = s.sign(small(s))
+        tx = s.sign(s.small())
         slot = "0x360894a13ba1a3210667c828492db98dca3e2076cc3735a920a3ca505d382bbc"
         s.chain.request(
             "anvil_setStorageAt", s.world["aave-cheap-pool"], slot, "0x" + s.world["aave-dear-pool"][2:].rjust(64, "0")
@@ -217,11 +217,11 @@ class TestRefused:
         vault = SafeVault(s.chain, s.settings, s.permits, executor)
 
         with pytest.raises(OrderRejected, match="gas is over its budget"):
-            vault.execute(s.sign(small(s)))
+            vault.execute(s.sign(s.small()))
         assert s.remembered == []
 
     def test_an_executor_without_ether(self, s):
-        tx = s.sign(small(s))
+        tx = s.sign(s.small())
         s.chain.request("anvil_setBalance", owner(4).address, hex(10**12))
 
         with pytest.raises(OrderRejected, match="fund the executor"):
@@ -312,7 +312,7 @@ class TestNotOnTheList:
 
 class TestDeadline:
     def expired(self, s: Stage, after: int):
-        tx = small(s, deadline=s.deadline(100))
+        tx = s.small(deadline=s.deadline(100))
         s.chain.request("evm_setNextBlockTimestamp", int(s.vault.derive(tx).deadline.timestamp()) + after)
         return tx
 
@@ -320,7 +320,7 @@ class TestDeadline:
     def test_up_to_the_deadline_a_stranger_can_send_it(self, s, after):
         signed = s.sign(self.expired(s, after))
 
-        stranger(s).send_data(s.holder.safe, s.vault.calldata(signed))
+        s.as_stranger(signed)
 
         assert s.vault.state().nonce == 1
         assert supplied(s) >= 10**18
@@ -329,7 +329,7 @@ class TestDeadline:
         signed = s.sign(self.expired(s, 1))
 
         with pytest.raises(Reverted):
-            stranger(s).send_data(s.holder.safe, s.vault.calldata(signed))
+            s.as_stranger(signed)
         assert supplied(s) == 0
         assert s.vault.state().nonce == 0
 
@@ -343,13 +343,13 @@ class TestDeadline:
 
     def test_a_deadline_in_the_past_is_not_proposed(self, s):
         with pytest.raises(OrderRejected, match="past its deadline"):
-            small(s, deadline=s.deadline(-10))
+            s.small(deadline=s.deadline(-10))
 
 
 class TestOnce:
     @pytest.mark.fault("F20")
     def test_asking_twice_acts_once(self, s):
-        signed = s.sign(small(s))
+        signed = s.sign(s.small())
 
         first, second = s.vault.execute(signed), s.vault.execute(signed)
 
@@ -359,8 +359,8 @@ class TestOnce:
 
     @pytest.mark.fault("F20")
     def test_a_stranger_who_sent_it_first_has_carried_out_our_plan(self, s):
-        signed, asked = s.sign(small(s)), supply("aave-cheap", WETH, "1")
-        stranger(s).send_data(s.holder.safe, s.vault.calldata(signed))
+        signed, asked = s.sign(s.small()), supply("aave-cheap", WETH, "1")
+        s.as_stranger(signed)
 
         receipt = s.vault.execute(signed)
 
@@ -371,7 +371,7 @@ class TestOnce:
 
     @pytest.mark.fault("F20")
     def test_a_stranger_who_is_faster_by_a_moment_has_too(self, s):
-        signed = s.sign(small(s))
+        signed = s.sign(s.small())
 
         class Overtaken(Executor):
             def send(self, to, data):
@@ -385,14 +385,14 @@ class TestOnce:
         assert vault._outcome(signed.transaction, replace(receipt, status=0)) == receipt
 
     def test_on_chain_the_second_sending_reverts(self, s):
-        signed = s.sign(small(s))
+        signed = s.sign(s.small())
         s.vault.execute(signed)
 
         with pytest.raises(Reverted, match="GS026"):
-            stranger(s).send_data(s.holder.safe, s.vault.calldata(signed))
+            s.as_stranger(signed)
 
     def test_cancel_burns_the_nonce_and_with_it_the_batch(self, s):
-        signed, cancel = s.sign(small(s)), s.vault.cancel(0)
+        signed, cancel = s.sign(s.small()), s.vault.cancel(0)
 
         receipt = s.vault.execute(s.sign(cancel))
 
@@ -441,21 +441,23 @@ class TestStart:
 
     def test_a_module_that_appeared_is_refused_before_sending(self, s):
         tx = s.vault.cancel(1)
-        enable = safe_tx(
-            chain_id=s.chain.chain_id,
-            safe=s.holder.safe,
-            to=s.holder.safe,
-            value=0,
-            data=s.safe.encode("enableModule", NOBODY),
-            operation=0,
-            nonce=0,
-        )
-        stranger(s).send_data(s.holder.safe, s.vault.calldata(s.sign(enable)))
+        s.as_stranger(s.sign(s.administer("enableModule", NOBODY)))
         signed = s.sign(tx)
 
         with pytest.raises(ConfigError, match=f"module {NOBODY} is enabled"):
             s.vault.execute(signed)
-        self.restart(s, modules=frozenset({NOBODY}))
+        with pytest.raises(ConfigError, match=f"module 0 {NOBODY}: its code was never pinned"):
+            self.restart(s, modules=frozenset({NOBODY}))
+
+    def test_a_named_module_whose_code_is_the_pinned_one(self, s):
+        module = s.world["lyra-pricer"]  # any contract
+        s.as_stranger(s.sign(s.administer("enableModule", module)))
+        pinned = {**s.settings.pins, module: fingerprint(s.chain, module)}
+
+        assert self.restart(s, modules=frozenset({module}), pins=pinned).state().modules == (module,)
+        s.chain.request("anvil_setCode", module, "0x00")
+        with pytest.raises(ConfigError, match="its code changed since set-up"):
+            self.restart(s, modules=frozenset({module}), pins=pinned)
 
     def test_settings_show_no_pins(self, s):
         assert "pins" not in repr(s.settings)
@@ -463,16 +465,8 @@ class TestStart:
 
 
 def test_only_the_nonce_of_the_safes_own_storage_changes(s):
-    harmless, sender = s.vault.calldata(s.sign(small(s))), owner(4).address
-    grab = safe_tx(
-        chain_id=s.chain.chain_id,
-        safe=s.holder.safe,
-        to=s.holder.safe,
-        value=0,
-        data=s.safe.encode("changeThreshold", 1),
-        operation=0,
-        nonce=0,
-    )
+    harmless, sender = s.vault.calldata(s.sign(s.small())), owner(4).address
+    grab = s.administer("changeThreshold", 1)
 
     assert written_slots(s.chain, s.holder.safe, harmless, sender=sender) == {5}
     data = s.vault.calldata(s.sign(grab))
@@ -490,3 +484,6 @@ def test_the_same_batch_runs_on_a_chain_in_this_process():
 
         assert receipt.final
         assert [len(venue.read(asked, receipt)) for venue, asked in ((s.lyra, buying), (s.cheap, lending))] == [1, 1]
+        assert s.vault.rehearse(s.small()) is None
+        with pytest.raises(OrderRejected, match="would revert"):
+            s.vault.propose(s.cheap.calls(debt("aave-cheap", USDC, "-10000000")), deadline=s.deadline())

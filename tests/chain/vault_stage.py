@@ -1,6 +1,6 @@
 """A 2-of-3 Safe on the local world with all venues behind it: what the vault and venue tests stand on."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -11,7 +11,8 @@ from eth_utils.address import to_checksum_address
 from adapters.evm.aave import AaveAddresses, AaveMarket
 from adapters.evm.chain import Chain
 from adapters.evm.contract import Contract
-from adapters.evm.deploy_builder import account
+from adapters.evm.deploy_builder import Builder, account
+from adapters.evm.deploy_safe import deploy_safe, deploy_safe_stack
 from adapters.evm.erc20 import Token, TokenTransfers
 from adapters.evm.lyra import LyraAddresses, LyraOptions
 from adapters.evm.onchain_state import OnchainReader
@@ -20,13 +21,14 @@ from adapters.evm.uniswap import UniswapSwaps
 from adapters.evm.uniswap_wire import SwapPool
 from adapters.evm.wire import Holder
 from adapters.evm.world import World, open_world, prepare_market
+from adapters.safe.eip712 import safe_tx
 from adapters.safe.keystore import OwnerKey, from_secret
 from adapters.safe.signatures import pack, sign_transaction
 from adapters.safe.state import SafeSettings, pin
 from adapters.safe.vault import SafeVault
 from engine.instruments import Cash, Instrument, LendingDebt, LendingSupply
 from engine.money import Currency, Money
-from engine.orders import Order, OrderId, OrderLeg, SafeTx
+from engine.orders import Address, Order, OrderId, OrderLeg, SafeTx
 from engine.ports import SignedSafeTx
 from engine.positions import Sleeve
 
@@ -83,6 +85,21 @@ class Stage:
         given = {owner(i).address: sign_transaction(transaction, owner(i)) for i in owners}
         return pack(transaction, given, self.vault.terms())
 
+    def small(self, quantity: str = "1", **changes) -> SafeTx:
+        """A proposed batch that supplies WETH."""
+        calls = self.cheap.calls(supply("aave-cheap", WETH, quantity))
+        return self.vault.propose(calls, **({"deadline": self.deadline()} | changes))
+
+    def as_stranger(self, signed: SignedSafeTx) -> None:
+        """Send it from an account that has nothing to do with the Safe."""
+        Builder(self.chain, account(5)).send_data(self.holder.safe, self.vault.calldata(signed))
+
+    def administer(self, function: str, *arguments: object, nonce: int = 0) -> SafeTx:
+        """A Safe transaction to itself that no vault would propose, for owners who do it elsewhere."""
+        data = self.safe.encode(function, *arguments)
+        safe = self.holder.safe
+        return safe_tx(chain_id=self.chain.chain_id, safe=safe, to=safe, value=0, data=data, operation=0, nonce=nonce)
+
     def put(self, strike: int = 1800):
         listing = next(o for o in self.lyra.listings() if o.strike == strike)
         return self.lyra.instrument(listing, "P")
@@ -133,9 +150,18 @@ def stage(backend: str = "anvil") -> Iterator[Stage]:
         yield build(chain, world)
 
 
-def build(chain: Chain, world: World) -> Stage:
-    """A new Safe of accounts 1-3 with venues, vault and executor on a prepared chain."""
-    safe = world.deploy_safe(chain, [account(i).address for i in (1, 2, 3)], 2)
+def build(
+    chain: Chain,
+    world: World,
+    *,
+    owners: Sequence[Address] = tuple(account(i).address for i in (1, 2, 3)),
+    threshold: int = 2,
+    version: str = "1.4.1",
+    salt: int = 0,
+) -> Stage:
+    """A new Safe, of accounts 1-3 if not said otherwise, with venues, vault and executor on a prepared chain."""
+    stack = world.addresses if version == "1.4.1" else deploy_safe_stack(Builder(chain), version=version)
+    safe = deploy_safe(chain, stack, owners, threshold, version=version, salt=salt)
     holder = Holder(chain.chain_id, safe.address)
     tokens = {c.code: Token(c, world[c.code]) for c in (USDC, SUSD, WETH, DAI)}
     for code, units in (("USDC", 500_000 * 10**6), ("sUSD", 50_000 * 10**18), ("WETH", 100 * 10**18)):
@@ -168,15 +194,15 @@ def build(chain: Chain, world: World) -> Stage:
     uniswap = UniswapSwaps(chain, holder, router=world["uniswap-router"], quoter=world["uniswap-quoter"], pools=pools)
     ramp = TokenTransfers(chain, holder, list(tokens.values()), deposit=RAMP)
     permits = [permit for venue in (lyra, cheap, dear, uniswap, ramp) for permit in venue.permits()]
-    targets = {p.contract.address for p in permits} | {world["safe-multi-send-call-only"], world["uniswap-router"]}
+    targets = {p.contract.address for p in permits} | {stack["safe-multi-send-call-only"], world["uniswap-router"]}
     settings = SafeSettings(
         chain_id=chain.chain_id,
         safe=safe.address,
-        singleton=world["safe-singleton"],
-        multi_send=world["safe-multi-send-call-only"],
+        singleton=stack["safe-singleton"],
+        multi_send=stack["safe-multi-send-call-only"],
         router=world["uniswap-router"],
         pins=pin(chain, targets),
-        fallback_handler=world["safe-fallback-handler"],
+        fallback_handler=stack["safe-fallback-handler"],
     )
     remembered: list[tuple[str, bytes]] = []
     executor = Executor(

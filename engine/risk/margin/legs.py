@@ -7,11 +7,11 @@ from datetime import datetime
 from decimal import Decimal
 from itertools import pairwise
 
-from engine.errors import InvalidStructure, MissingQuote
+from engine.errors import InvalidStructure
 from engine.instruments import Settlement, VanillaOption
 from engine.positions import Book
+from engine.risk.grounds import ground_of
 from engine.risk.scenarios import Scenarios
-from engine.risk.smile import Smiles
 from engine.risk.valuation import PricingView, unit_values
 
 _LISTED = (Settlement.AM, Settlement.PM)
@@ -133,17 +133,5 @@ def _whole(option: VanillaOption, quantity: Decimal) -> int:
 
 
 def _level(option: VanillaOption, view: PricingView) -> float:
-    if option.underlying == "SPX":
-        return view.spot
-    return _forward(option, view.vix_smiles)
-
-
-def _forward(option: VanillaOption, smiles: Smiles) -> float:
-    try:
-        return smiles[option.root, option.expiry].forward
-    except KeyError:
-        raise MissingQuote(
-            f"no level for {option.underlying}",
-            why=f"the market has no quotes of {option.root} {option.expiry_date}",
-            todo="give the chain that lists it",
-        ) from None
+    ground = ground_of(option, view, Scenarios.now())
+    return float(ground.forward[0]) if option.underlying == "VIX" else view.spot / ground.strike_unit

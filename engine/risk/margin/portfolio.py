@@ -8,13 +8,15 @@ from types import MappingProxyType
 
 import numpy as np
 
-from engine.errors import InputError, MissingQuote
+from engine.errors import InputError
 from engine.market import Floats
 from engine.pricing.black import forward_value
+from engine.risk.grounds import ground_of
 from engine.risk.margin.legs import MarginLeg
-from engine.risk.valuation import PricingView
+from engine.risk.pricing_view import PricingView
+from engine.risk.scenarios import Scenarios
 
-MOVES: Mapping[str, tuple[float, float]] = MappingProxyType({"SPX": (-0.08, 0.06)})
+MOVES: Mapping[str, tuple[float, float]] = MappingProxyType({"SPX": (-0.08, 0.06), "XSP": (-0.08, 0.06)})
 """Lowest and highest move by underlying; -8 % and +6 % for a high-capitalisation broad-based index."""
 
 MINIMUM_PER_CONTRACT = 0.375
@@ -110,14 +112,9 @@ def _floor(leg: MarginLeg, minimum: float) -> float:
 
 
 def _result(leg: MarginLeg, view: PricingView, moves: Floats) -> Floats:
-    option = leg.option
-    try:
-        smile = (view.smiles if option.underlying == "SPX" else view.vix_smiles)[option.root, option.expiry]
-    except KeyError:
-        raise MissingQuote(
-            f"no volatility for {option.id}", why="the chain has no usable quotes of it", todo="use a chain that does"
-        ) from None
-    vol = float(smile.vol(np.array([math.log(leg.strike / smile.forward)]))[0])
-    forwards = smile.forward * np.append(1.0 + moves, 1.0)
-    values = forward_value(forwards, leg.strike, smile.years, vol, sign=leg.sign) * math.exp(-smile.rate * smile.years)
-    return np.asarray(leg.quantity * leg.multiplier * (values[:-1] - values[-1]))
+    ground = ground_of(leg.option, view, Scenarios.now())
+    strike = leg.strike * ground.strike_unit
+    vol = ground.vol(np.log(strike / ground.forward))
+    forwards = ground.forward * np.append(1.0 + moves, 1.0)
+    values = ground.worth * forward_value(forwards, strike, ground.years, vol, sign=leg.sign)
+    return np.asarray(leg.quantity * leg.multiplier / ground.strike_unit * (values[:-1] - values[-1]))

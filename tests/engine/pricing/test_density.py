@@ -96,3 +96,12 @@ def test_a_break_even_at_or_below_zero_bounds_nothing() -> None:
     law = Law((flat(0.01),))
 
     assert probability_between(law, 100.0, -3.0, 100.0) == float(law.cumulative(0.0))
+
+
+@pytest.mark.requirement("D03")
+def test_a_range_without_an_upper_end_holds_everything_above():
+    law = Law((flat(0.01),))
+
+    assert probability_between(law, 100.0, 95.0, np.inf) == pytest.approx(
+        1.0 - float(law.cumulative(np.log(0.95))), abs=1e-15
+    )

@@ -106,3 +106,12 @@ def test_looping_round_by_round_arrives_at_the_closed_form(ltv, returned):
 def test_what_has_no_meaning_is_refused(broken):
     with pytest.raises(InputError):
         broken()
+
+
+@pytest.mark.requirement("D17")
+def test_a_debt_that_nothing_secures_can_be_liquidated_already():
+    bare = float(health_factor([0.0], [0.8], 10.0))
+
+    assert health_band(bare) is HealthBand.LIQUIDATABLE
+    assert float(deviations_to_liquidation(bare, 0.8, 0.25)) == -np.inf
+    assert float(move_to_liquidation(bare)) == np.inf

@@ -155,3 +155,12 @@ def at_vol(market, vol):
 def beta_of(instrument):
     days = 40 if instrument in (x.VIX_CALL, x.VX) else 30
     return float(vix_beta(days / 365))
+
+
+@pytest.mark.fault("F77")
+@pytest.mark.parametrize("instrument", [Cash(x.USDC), x.SUPPLY, x.RANGE], ids=lambda i: i.id)
+def test_a_token_without_a_price_is_named_as_missing(instrument):
+    view = replace(x.view(), token_usd={"WETH": x.ETHER})
+
+    with pytest.raises(MissingQuote, match="no price for"):
+        unit_greeks(instrument, view)

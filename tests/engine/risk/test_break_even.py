@@ -98,3 +98,9 @@ def test_the_stress_prices_the_book_one_deviation_beyond_each_break_even(view):
 def test_a_break_even_that_is_no_level_is_refused(view):
     with pytest.raises(InputError, match="break-evens"):
         break_even_stress(Book(), view, (math.inf,), vol=0.18, capital=1.0, limit=0.06)
+
+
+@pytest.mark.parametrize("capital", [0.0, -1.0, math.nan])
+def test_a_loss_is_no_share_of_capital_that_is_none(view, capital):
+    with pytest.raises(InputError, match="committed capital"):
+        break_even_stress(Book(), view, (5400.0,), vol=0.18, capital=capital, limit=0.06)

@@ -1,3 +1,10 @@
+"""Every state a plan can reach is held against every limit."""
+
+from dataclasses import replace
+
+import pytest
+
+from engine.money import usd
 from engine.orders import Breach, CheckedPlan
 from engine.positions import Book, Sleeve
 from engine.risk.check import changes, check, reachable
@@ -58,3 +65,19 @@ def test_a_plan_inside_every_limit_carries_its_worst_readings():
 
     assert isinstance(made, CheckedPlan)
     assert made.worst == {"outer": 4_000.0}
+
+
+@pytest.mark.requirement("D12")
+def test_a_sold_outer_condor_counts_its_largest_loss_and_buying_it_back_nothing():
+    """A hundred points a lot, USD 10,000, less its credit of USD 600."""
+    sold = replace(condor_order(lots=2), role="outer")
+
+    *_, (_, reached, outer) = reachable(Book(), [sold])
+    back = replace(
+        sold,
+        legs=tuple(replace(leg, quantity=-leg.quantity) for leg in sold.legs),
+        limit=usd(-700),
+    )
+
+    assert outer == pytest.approx(2 * (10_000.0 - 600.0))
+    assert reachable(reached, [back])[-1][2] == 0.0

@@ -158,3 +158,15 @@ def test_a_broken_peg_pays_less_in_its_own_scenario_only():
 
 def test_dollars_in_the_book_are_counted_once():
     assert usd(5).to_float() == sum(sums(Book((cash(5),))).values())
+
+
+@pytest.mark.requirement("D13")
+@pytest.mark.fault("F83")
+def test_a_bare_short_owes_without_bound_and_nothing_meets_that():
+    """Its margin is infinite now and then: the increase is no number, so what is not covered must carry it."""
+    bare = Book((cash(60_000), *sold(1)[2:3]))
+
+    ratio = book_ratio(bare, VIEW, DOWN, Funding())
+
+    assert (ratio.worst.of, ratio.worst.due, ratio.worst.ratio) == ("condor", math.inf, 0.0)
+    assert ratio_by_scenario(bare, VIEW, DOWN, Funding()).tolist() == [0.0]

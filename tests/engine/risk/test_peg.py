@@ -194,3 +194,9 @@ def test_march_2023_is_watched_frozen_and_released():
         PegTier.HOLDS,
     ]
     assert {tiers[day] for day in range(15, 32)} == {PegTier.HOLDS}
+
+
+@pytest.mark.fault("F76")
+def test_the_share_of_health_that_no_number_takes_is_refused():
+    with pytest.raises(InputError, match="collateral"):
+        health_impact({"stETH": float("nan")}, {"USDC": 1.0}, {})

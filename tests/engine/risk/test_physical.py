@@ -44,8 +44,8 @@ def test_without_a_premium_the_implied_level_stays() -> None:
 
 
 def test_the_expected_level_is_the_forward_unless_a_drift_is_stated() -> None:
-    assert forecast(history()).terminal(2650.0).mean() == pytest.approx(2650.0, rel=1e-12)
-    assert forecast(history(), drift=0.05).terminal(2650.0).mean() == pytest.approx(2650 * np.exp(0.05 * 45 / 365))
+    assert np.exp(forecast(history()).log_returns).mean() == pytest.approx(1.0, rel=1e-12)
+    assert np.exp(forecast(history(), drift=0.05).log_returns).mean() == pytest.approx(np.exp(0.05 * 45 / 365))
 
 
 def test_a_premium_larger_than_the_implied_variance_leaves_a_quarter_of_it() -> None:

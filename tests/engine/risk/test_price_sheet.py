@@ -9,7 +9,7 @@ import pytest
 import QuantLib
 
 from engine.errors import InputError, MissingQuote
-from engine.instruments import Future, Right, Settlement
+from engine.instruments import MARKET_ZONE, Future, Right, Settlement
 from engine.market import ExpiryQuotes
 from engine.risk.price_sheet import price_row
 from engine.risk.scenarios import Scenarios
@@ -107,3 +107,10 @@ def test_every_kind_of_contract_has_a_sheet(instrument):
     assert np.isfinite(row.value)
     assert row.value > 0
     assert all(np.isfinite(one.delta) for one in row.greeks.values())
+
+
+def test_a_refusal_tells_both_instants_in_one_zone():
+    view = replace(x.view(), asof=x.ASOF.astimezone(MARKET_ZONE))
+
+    with pytest.raises(InputError, match="expired at 2024-03-01 21:15 UTC, the market is of 2024-03-01 21:15 UTC"):
+        price_row(replace(x.PUT, expiry=x.ASOF), view)

@@ -98,3 +98,16 @@ def test_a_pool_without_history_and_negative_dues_are_refused():
         pool_ratio(1.0, [])
     with pytest.raises(InputError):
         treasury_ratio(Liquid(Sleeve.DEFI, "a", 1.0), Liquid(Sleeve.DEFI, "b", 1.0), burn_12m=-1.0, bad_debt=0.0)
+
+
+@pytest.mark.parametrize("wrong", [{"margin_call": math.nan}, {"debt": -1.0}, {"shortfall": math.nan}])
+def test_what_is_due_is_never_negative_nor_no_number(wrong):
+    """A call that is not a number once read as nothing due, hence as an infinite ratio."""
+    with pytest.raises(InputError, match="due refused"):
+        Due(**wrong)
+
+
+@pytest.mark.fault("F76")
+def test_a_burn_that_is_no_number_is_no_infinite_ratio():
+    with pytest.raises(InputError, match="treasury"):
+        treasury_ratio(Liquid(Sleeve.DEFI, "s", 1.0), Liquid(Sleeve.DEFI, "e", 1.0), burn_12m=math.nan, bad_debt=0.0)

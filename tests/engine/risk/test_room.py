@@ -80,3 +80,11 @@ def test_no_number_of_units_above_the_answer_keeps_the_limit(cells, allowed):
 def test_capital_that_is_no_sum_is_refused():
     with pytest.raises(InputError):
         most_units(np.zeros(1), np.ones(1), capital=0.0, limit=0.06)
+
+
+@pytest.mark.fault("F76")
+@pytest.mark.parametrize(("carried", "unit", "limit"), [(np.nan, 1.0, 0.06), (0.0, np.nan, 0.06), (0.0, 1.0, np.nan)])
+def test_a_loss_that_is_no_number_leaves_no_room(carried, unit, limit):
+    """A unit whose loss was no number once had room without end."""
+    with pytest.raises(InputError, match="refused"):
+        most_units(np.array([carried]), np.array([unit]), capital=1e6, limit=limit)

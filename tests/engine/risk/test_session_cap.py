@@ -229,3 +229,9 @@ def _read(line):
 
 TestSession = pytest.mark.requirement("D12")(Session.TestCase)
 TestSession.settings = settings(max_examples=40, stateful_step_count=25, deadline=None, derandomize=True)
+
+
+@pytest.mark.fault("F76")
+def test_room_after_a_use_that_is_no_number_is_refused():
+    with pytest.raises(InputError, match="session cap"):
+        session_room(float("nan"), share=0.25, defined_risk=1e6)

@@ -16,8 +16,9 @@ from engine.instruments import Cash, Future, LendingDebt, LendingSupply, Perpetu
 from engine.money import USD
 from engine.pricing.amm import range_value
 from engine.pricing.black import forward_value
+from engine.pricing.vix_futures import MONTHLY_BETA
 from engine.risk.scenarios import Scenarios
-from engine.risk.valuation import VIX_BETA, book_values, unit_gains, unit_values
+from engine.risk.valuation import book_values, unit_gains, unit_values
 from tests.engine.risk import cross_domain as x
 
 NOW = Scenarios.now()
@@ -67,10 +68,10 @@ def test_vix_futures_follow_spot_by_beta_and_the_extra_move_by_tenor():
     months = x.ASOF + timedelta(days=365 * 1.5 / 12)
     later = Future("VX", "VIX", months, Decimal(1000))
     view = replace(x.view(), vix_futures={x.VIX_EXPIRY: 15.5, months: 16.0})
-    at_thirty_days = np.interp(30 / 365 * 12, [0.5, 1.5], VIX_BETA[:2])
+    at_thirty_days = np.interp(30 / 365 * 12, [0.5, 1.5], MONTHLY_BETA[:2])
 
-    assert value(later, view, spot=-0.05) == pytest.approx(16_000 * np.exp(-0.05 * VIX_BETA[1]))
-    assert value(later, view, vix=0.3) == pytest.approx(16_000 * np.exp(0.3 * VIX_BETA[1] / at_thirty_days))
+    assert value(later, view, spot=-0.05) == pytest.approx(16_000 * np.exp(-0.05 * MONTHLY_BETA[1]))
+    assert value(later, view, vix=0.3) == pytest.approx(16_000 * np.exp(0.3 * MONTHLY_BETA[1] / at_thirty_days))
     assert gain(x.VX, vix=0.3) > gain(later, view, vix=0.3) > 0
 
 

@@ -82,3 +82,21 @@ def test_funding_and_spreads_that_are_none_are_refused_too(mark):
 )
 def test_every_mark_is_in_the_snapshots_digest(change):
     assert change(SNAPSHOT).digest != SNAPSHOT.digest
+
+
+@pytest.mark.fault("F76")
+@pytest.mark.parametrize("broken", [float("nan"), float("inf"), -1.0])
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda s, bad: replace(s, crypto_vol=bad),
+        lambda s, bad: replace(s, chain=replace(s.chain, prices={"WETH": bad})),
+        lambda s, bad: replace(s, chain=replace(s.chain, lending=(replace(STATE.lending[0], threshold=bad),))),
+        lambda s, bad: replace(s, chain=replace(s.chain, lending=(replace(STATE.lending[0], liquidity=bad),))),
+        lambda s, bad: replace(s, chain=replace(s.chain, options=(replace(STATE.options[0], put_iv=bad),))),
+    ],
+    ids=["volatility", "token", "threshold", "liquidity", "listing"],
+)
+def test_what_the_chain_says_is_a_number_or_refused(spoil, broken):
+    with pytest.raises(MarketDataError, match="refused"):
+        pricing_view(spoil(SNAPSHOT, broken))

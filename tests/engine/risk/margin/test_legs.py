@@ -66,3 +66,21 @@ def test_a_fraction_of_a_contract_is_refused():
 def test_a_leg_the_market_does_not_quote_is_refused():
     with pytest.raises(MissingQuote):
         margin_legs(Book((position(listed(7000, "P", expiry=FRIDAY + timedelta(days=1)), -1),)), VIEW)
+
+
+@pytest.mark.requirement("D32")
+def test_a_mini_contract_stands_on_a_tenth_of_the_index():
+    mini = listed(700, "P", root="XSP", underlying="XSP")
+
+    (held,) = margin_legs(Book((position(mini, -2),)), VIEW)
+
+    (full,) = margin_legs(Book((position(PUT, -2),)), VIEW)
+    assert (held.level, held.mark) == (735.0, pytest.approx(full.mark / 10.0))
+
+
+@pytest.mark.fault("F77")
+def test_a_contract_that_has_settled_is_named_as_such():
+    settled = listed(7000, "P", expiry=FRIDAY - timedelta(days=1))
+
+    with pytest.raises(MissingQuote, match="it settled 2026-03-19"):
+        margin_legs(Book((position(settled, -1),)), VIEW)

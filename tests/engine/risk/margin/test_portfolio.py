@@ -111,3 +111,13 @@ def test_an_index_without_a_range_or_a_smile_is_refused(view):
 def test_a_range_that_does_not_surround_zero_is_refused(ends):
     with pytest.raises(InputError, match="range"):
         valuation_points(*ends)
+
+
+@pytest.mark.requirement("D32")
+def test_a_mini_contract_is_scanned_as_a_tenth_of_the_index(view):
+    full = condor(10, 6700, 6800, 7800, 7900, level=SPOT)
+    mini = condor(10, 670, 680, 780, 790, root="XSP", underlying="XSP", mark=0.5, level=SPOT / 10)
+
+    answer = requirement(MarginRule.PORTFOLIO, mini, view)
+
+    assert answer.usd == pytest.approx(requirement(MarginRule.PORTFOLIO, full, view).usd / 10.0)
