@@ -120,7 +120,8 @@ class LendingMarket:
 
     Rates are decimals per year (APR, compounded each second). `threshold` is the liquidation
     threshold of the collateral and `ltv` the most it may be borrowed against; `liquidity` is what
-    can be borrowed now, in tokens. The slope terms describe its two-slope rate model.
+    can be borrowed now, in tokens. The slope terms describe its two-slope rate model. `withdrawable` is what
+    the market could pay out of its `collateral` token now, in tokens.
     """
 
     name: str
@@ -135,6 +136,8 @@ class LendingMarket:
     slope1: float
     slope2: float
     kink: float
+    collateral: str = ""
+    withdrawable: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,17 +26,17 @@ def allocate(
     from engine import cycle
     from engine.policy.mean_cvar import Infeasible
     from scripts.allocation_output import document, print_text, write_page
-    from scripts.decision import funded, judged_on
+    from scripts.decision import evident, funded
     from scripts.inputs import stage
     from scripts.output import emit_json
 
     lifted = _limits(without)
-    given = _priced(funded(stage(chain, book, folder, policy)))
+    given, judged = evident(_priced(funded(stage(chain, book, folder, policy))), data)
     decision = cycle.decide(
         given.snapshot,
         given.book,
         given.policy,
-        judged_on(given, data),
+        judged,
         fee_per_contract=FeeTable().index_option,
         law=_law(measure),
         without=lifted,

@@ -4,10 +4,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 if TYPE_CHECKING:
+    from datetime import date
+
     from engine.cycle import Decision
     from engine.policy.judgement import Judgement
+    from engine.signals.observations import Observations
     from scripts.inputs import Stage
+
+_MEASURE = "real-world measure"
 
 
 def decided(chain: str, data: str, book: str, folder: str, policy: str) -> "tuple[Stage, Decision, Judgement]":
@@ -21,33 +28,57 @@ def decided(chain: str, data: str, book: str, folder: str, policy: str) -> "tupl
     from engine.cycle import decide
     from scripts.inputs import stage
 
-    given = funded(stage(chain, book, folder, policy))
-    judged = judged_on(given, data)
+    given, judged = evident(funded(stage(chain, book, folder, policy)), data)
     fee = FeeTable().index_option
     return given, decide(given.snapshot, given.book, given.policy, judged, fee_per_contract=fee), judged
 
 
-def judged_on(given: "Stage", data: str) -> "Judgement":
-    """What the stage's policy makes of its snapshot and of the observations in a folder."""
+def evident(given: "Stage", data: str) -> "tuple[Stage, Judgement]":
+    """
+    The stage with the recorded closes of a folder of observations, and what its policy makes of them all.
+
+    Closes of the folder replace the installed ones where they reach further, so that expectations rest on them
+    too. Without a folder the snapshot is judged alone.
+    """
     from engine.policy.evidence import observed, session_closes
     from engine.policy.judgement import judgement
 
     asset, axis = given.policy.loop.asset, session_closes(given.snapshot)
     if not data:
-        return judgement(observed(given.snapshot, asset=asset), axis, given.policy)
+        return given, judgement(observed(given.snapshot, asset=asset), axis, given.policy)
     from adapters.files.observations import read_meetings, read_observations
     from scripts.evidence import calendar
 
     day = axis.days[-1].item()
     supplied = read_observations(Path(data))
     sessions, remembered = calendar(day)
-    return judgement(
+    given = _on_closes(given, supplied, day)
+    return given, judgement(
         observed(given.snapshot, supplied, asset=asset),
         remembered,
         given.policy,
         meetings=read_meetings(Path(data)),
         sessions=sessions,
     )
+
+
+def _on_closes(given: "Stage", supplied: "Observations", day: "date") -> "Stage":
+    """The stage on the supplied closes up to `day`, where both reach further than its own."""
+    from engine.market import DailySeries
+
+    own, found = given.snapshot.histories, {}
+    for name in ("SPX", "VIX"):
+        series = supplied.get(name.lower())
+        if series is None:
+            return given
+        days, first = np.unique(series.as_of.astype("datetime64[D]"), return_index=True)
+        found[name] = DailySeries(name, days, series.values[first], series.source).upto(day)
+        if not len(found[name].days) or (name in own and found[name].days[-1] <= own[name].days[-1]):
+            return given
+    days = found["SPX"].days
+    said = f"{_MEASURE}: {found['SPX'].source}, closes {days[0]} to {days[-1]}"
+    assumed = tuple(said if line.startswith(_MEASURE) else line for line in given.assumptions)
+    return replace(given, snapshot=replace(given.snapshot, histories={**own, **found}), assumptions=assumed)
 
 
 def funded(given: "Stage") -> "Stage":

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from engine.policy.judgement import Judgement
     from engine.report.explanation import Explanation
     from scripts.inputs import Stage
+    from scripts.layering import Layering
 
 _SCHEMA = "hedge.explain/1"
 _READINGS = ("signal", "value", "age, days", "source", "meaning, or why unseen")
@@ -28,21 +29,23 @@ def explain(
     """Why the engine would do what it would do now; sends nothing."""
     from engine.report.explanation import explain as explained
     from scripts.decision import decided
+    from scripts.layering import layering
 
     stage, decision, judged = decided(chain, data, book, folder, policy)
-    found = explained(decision.target, judged)
+    found, layers = explained(decision.target, judged), layering(decision)
     if html is not None:
-        _write(html, stage, judged, found)
+        _write(html, stage, judged, found, layers)
     if as_json:
-        _emit(stage, judged, found)
+        _emit(stage, judged, found, layers)
     else:
-        _print(stage, judged, found, html)
+        _print(stage, judged, found, layers, html)
 
 
-def _emit(stage: "Stage", judged: "Judgement", found: "Explanation") -> None:
+def _emit(stage: "Stage", judged: "Judgement", found: "Explanation", layers: "Layering") -> None:
     from dataclasses import asdict
 
     from scripts.evidence import readings, rules, votes
+    from scripts.layering import values
     from scripts.output import emit_json
 
     emit_json(
@@ -59,6 +62,7 @@ def _emit(stage: "Stage", judged: "Judgement", found: "Explanation") -> None:
                 "high_vol": judged.regime.high_vol,
             },
             **asdict(found),
+            **values(layers),
             "readings": readings(judged),
             "votes": votes(judged),
             "rules": rules(judged),
@@ -67,7 +71,7 @@ def _emit(stage: "Stage", judged: "Judgement", found: "Explanation") -> None:
     )
 
 
-def _print(stage: "Stage", judged: "Judgement", found: "Explanation", html: Path | None) -> None:
+def _print(stage: "Stage", judged: "Judgement", found: "Explanation", layers: "Layering", html: Path | None) -> None:
     from scripts.output import say, table
 
     say(f"as of {stage.snapshot.asof:%Y-%m-%d %H:%M} UTC, snapshot {stage.snapshot.digest[:16]}")
@@ -75,7 +79,9 @@ def _print(stage: "Stage", judged: "Judgement", found: "Explanation", html: Path
         say(f"  {line}")
     say(f"  {found.ruling}")
     say(f"  hedge ratio {found.hedge_ratio:.2f}, leverage {found.leverage:.2f} of the full loan")
-    for title, columns, rows, numeric in _tables(judged, found):
+    for line in layers.notes:
+        say(f"  {line}")
+    for title, columns, rows, numeric in _tables(judged, found, layers):
         table(title, columns, rows, numeric=numeric)
     for label in stage.assumptions:
         say(f"assumed: {label}")
@@ -84,7 +90,7 @@ def _print(stage: "Stage", judged: "Judgement", found: "Explanation", html: Path
     say("next: hedge plan new -C DIR")
 
 
-def _write(html: Path, stage: "Stage", judged: "Judgement", found: "Explanation") -> None:
+def _write(html: Path, stage: "Stage", judged: "Judgement", found: "Explanation", layers: "Layering") -> None:
     from adapters.html.figures_page import TextTable, render_figures
     from scripts.output import write_page
 
@@ -94,9 +100,9 @@ def _write(html: Path, stage: "Stage", judged: "Judgement", found: "Explanation"
         summary=f"{found.ruling}. Hedge ratio {found.hedge_ratio:.2f}, leverage {found.leverage:.2f}.",
         state=judged.verdict.decision.value,
         bad=not judged.may_add,
-        assumptions=(*found.regime, *stage.assumptions),
+        assumptions=(*found.regime, *layers.notes, *stage.assumptions),
         drawings=[],
-        tables=[TextTable(*part) for part in _tables(judged, found)],
+        tables=[TextTable(*part) for part in _tables(judged, found, layers)],
     )
     write_page(html, page)
 
@@ -104,11 +110,17 @@ def _write(html: Path, stage: "Stage", judged: "Judgement", found: "Explanation"
 Drawn = tuple[str, tuple[str, ...], list[tuple[str, ...]], tuple[int, ...]]
 
 
-def _tables(judged: "Judgement", found: "Explanation") -> list[Drawn]:
-    return [part for part in (*_changes(found), *_grounds(judged, found)) if part[2]]
+def _tables(judged: "Judgement", found: "Explanation", layers: "Layering") -> list[Drawn]:
+    from scripts.layering import COLUMNS, roll_rows, rows
+
+    opened: list[Drawn] = [
+        ("Layers", COLUMNS, rows(layers), (5, 6)),
+        ("Condors due to roll", ("condor", "because", "combo, or what stands against it"), roll_rows(layers), ()),
+    ]
+    return [part for part in (*_changes(found, judged), *opened, *_grounds(judged, found)) if part[2]]
 
 
-def _changes(found: "Explanation") -> list[Drawn]:
+def _changes(found: "Explanation", judged: "Judgement") -> list[Drawn]:
     rows: list[tuple[str, ...]] = [
         (change.what if not number else "", ground.id, ground.says, ground.source, "; ".join(change.binding))
         for change in found.changes
@@ -116,8 +128,19 @@ def _changes(found: "Explanation") -> list[Drawn]:
     ]
     return [
         ("Proposed changes", _CHANGES, rows, ()),
-        ("Not done, or bounded", ("why",), [(line,) for line in found.withheld], ()),
+        ("Not done, or bounded", ("why",), [(line,) for line in (*_missing(judged), *found.withheld)], ()),
         ("What single vote would flip the decision", ("vote",), [(line,) for line in found.flips], ()),
+    ]
+
+
+def _missing(judged: "Judgement") -> list[str]:
+    from engine.policy.rule import Act
+
+    return [
+        f"{effect.what} frozen: {found.rule.id} cannot be told, {', '.join(found.dropped)} went missing (F89)"
+        for found in judged.findings
+        for effect in found.rule.then
+        if found.dropped and effect.act is Act.FREEZE
     ]
 
 
@@ -143,7 +166,7 @@ def _grounds(judged: "Judgement", found: "Explanation") -> list[Drawn]:
         (
             each.rule.id,
             f"{each.since} sessions",
-            ", ".join(each.met),
+            ", ".join(each.met) or "latched",
             ", ".join(f"{effect.act} {effect.what}" for effect in each.rule.then),
             each.rule.source,
             each.rule.says,

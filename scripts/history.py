@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from datetime import date
     from pathlib import Path
 
+    from engine.policy.layers import LayerTable
     from engine.policy.settings import Policy
     from engine.signals.observations import Observations
     from engine.simulation.layer_replay import LayerReplay, Replay, Stress
@@ -33,9 +34,9 @@ def history(
     stress, policy = Stress(), read_policy(Path(policy_file) if policy_file else None)
     found = _replayed(Path(folder), _day(first), _day(last), policy, stress)
     if as_json:
-        _write_json(found, stress)
+        _write_json(found, stress, policy.layer_table())
     else:
-        _print(found, stress)
+        _print(found, stress, policy.layer_table())
 
 
 def _replayed(folder: "Path", first: "date", last: "date", policy: "Policy", stress: "Stress") -> "Replay":
@@ -85,21 +86,16 @@ def _day(written: str) -> "date":
         raise InputError(f"{written!r} refused", why="it is no day", todo="write it as 2008-09-15") from None
 
 
-def _standing_layers(found: "Replay") -> list[str]:
-    from engine.policy.layers import LayerTable
-
+def _standing_layers(found: "Replay", layers: "LayerTable") -> list[str]:
     armed = {layer.layer for layer in found.layers}
-    return [layer.name for layer in LayerTable() if layer.name not in armed]
+    return [layer.name for layer in layers if layer.name not in armed]
 
 
-def _sold_layers(found: "Replay") -> list[str]:
-    from engine.policy.layers import LayerTable
-
-    table = LayerTable()
-    return [layer.layer for layer in found.layers if table[layer.layer].adds_risk(table.outer_mode)]
+def _sold_layers(found: "Replay", layers: "LayerTable") -> list[str]:
+    return [layer.layer for layer in found.layers if layers[layer.layer].adds_risk(layers.outer_mode)]
 
 
-def _write_json(found: "Replay", stress: "Stress") -> None:
+def _write_json(found: "Replay", stress: "Stress", layers: "LayerTable") -> None:
     from dataclasses import asdict
 
     from scripts.output import emit_json
@@ -117,8 +113,8 @@ def _write_json(found: "Replay", stress: "Stress") -> None:
             "stressed": found.stressed,
             "base_rate": _rounded(found.base_rate),
             "layers": [_layer(layer) for layer in found.layers],
-            "adds_risk": _sold_layers(found),
-            "not_by_rule": _standing_layers(found),
+            "adds_risk": _sold_layers(found, layers),
+            "not_by_rule": _standing_layers(found, layers),
         }
     )
 
@@ -141,7 +137,7 @@ def _layer(layer: "LayerReplay") -> dict[str, Any]:
     }
 
 
-def _print(found: "Replay", stress: "Stress") -> None:
+def _print(found: "Replay", stress: "Stress", layers: "LayerTable") -> None:
     from scripts.output import say, table
 
     say(f"{found.closes:,} closes from {found.first} to {found.last}")
@@ -159,8 +155,8 @@ def _print(found: "Replay", stress: "Stress") -> None:
     say()
     for layer in found.layers:
         _print_intervals(layer)
-    say(f"Sold rather than bought, so on before stress is no hit: {', '.join(_sold_layers(found))}")
-    say(f"Not switched by rules: {', '.join(_standing_layers(found))}")
+    say(f"Sold rather than bought, so on before stress is no hit: {', '.join(_sold_layers(found, layers))}")
+    say(f"Not switched by rules: {', '.join(_standing_layers(found, layers))}")
 
 
 def _matrix_cells(layer: "LayerReplay") -> tuple[str, ...]:

@@ -118,7 +118,7 @@ def _instant(text: str) -> datetime | None:
             why="it is not an instant with its time zone",
             todo="write it as 2026-07-23T16:15-04:00",
         )
-    return instant
+    return instant.astimezone(UTC)
 
 
 def _level(spot: float) -> float | None:

@@ -29,11 +29,18 @@ def verify(workspace: Path = _WORKSPACE, as_json: bool = _JSON) -> None:
 
 
 @app.command("show")
-def show(workspace: Path = _WORKSPACE, as_json: bool = _JSON) -> None:
+def show(
+    why: str = typer.Option("", "--why", help="Only what gives a report's figure: 2018-05.nav.closing.blended."),
+    workspace: Path = _WORKSPACE,
+    as_json: bool = _JSON,
+) -> None:
     """Every entry with its legs, in order of posting."""
     from scripts.output import emit_json, say
     from scripts.workspace import journal_of, load
 
+    if why:
+        _why(why, workspace, as_json)
+        return
     entries = journal_of(load(workspace)).entries()
     if as_json:
         rows = [
@@ -101,27 +108,35 @@ def migrate(workspace: Path = _WORKSPACE, as_json: bool = _JSON) -> None:
         say(f"journal is at schema {schema}")
 
 
-def reconcile(workspace: Path = _WORKSPACE, as_json: bool = _JSON) -> None:
-    """Post the interest the chain shows, then compare journal, broker and chain, to the unit."""
-    from engine.ledger.reconcile import require_agreement
-    from scripts import flow
-    from scripts.output import emit_json, say
+def reconcile(
+    workspace: Path = _WORKSPACE,
+    adopt: bool = typer.Option(False, "--adopt", help="Take every open difference into suspense; needs --confirm."),
+    confirm: str = typer.Option("", "--confirm", help="The name of the breaks that were shown."),
+    reason: str = typer.Option("", "--reason", help="Why, kept as evidence; needed to adopt."),
+    as_json: bool = _JSON,
+) -> None:
+    """
+    Post the interest the chain shows, then compare journal, broker and chain at one final block, to the unit.
+
+    Exit 23: breaks, which stop new risk; 20: only what is in flight. Where all agree the day's mark is kept.
+    """
+    from scripts.reconcile_verb import adopted, reconciled, show_reconciled
     from scripts.workspace import opened
 
     with opened(workspace) as (_, desk):
-        accrued = flow.accrue(desk)
-        found = flow.differences(desk)
-        entries = len(desk.journal.entries())
+        posted = adopted(desk, confirm, reason) if adopt and confirm else ()
+        outcome = reconciled(desk)
+    show_reconciled(outcome, posted, workspace, adopt=adopt, as_json=as_json)
+
+
+def _why(figure: str, folder: Path, as_json: bool) -> None:
+    from scripts.output import emit_json
+    from scripts.period import explained, journal_at
+    from scripts.why import as_document, say_why
+
+    with journal_at(folder) as journal:
+        _, found = explained(journal, figure)
     if as_json:
-        emit_json(
-            {
-                "schema": "hedge.reconcile/1",
-                "status": "break" if found else "agrees",
-                "entries": entries,
-                "interest_posted": accrued,
-                "breaks": [str(each) for each in found],
-            }
-        )
-    require_agreement(found)
-    if not as_json:
-        say(f"journal, broker and chain agree to the unit after {entries} entries, {accrued} of interest posted now")
+        emit_json(as_document(figure, found))
+    else:
+        say_why(figure, found)

@@ -20,9 +20,11 @@ def new(workspace: Path = _WORKSPACE, as_json: bool = _JSON) -> None:
     from scripts import flow
     from scripts.exits import AWAITS_APPROVAL
     from scripts.output import emit_json, say
+    from scripts.reconciling import require_no_break
     from scripts.workspace import opened
 
     with opened(workspace) as (where, desk):
+        require_no_break(desk)
         proposal = flow.propose(desk)
         target = proposal.decision.target
         if not proposal.plan.orders:
@@ -195,10 +197,12 @@ def rebalance(
     from engine.ledger.reconcile import require_agreement
     from scripts import flow
     from scripts.output import emit_json, note, say
+    from scripts.reconciling import require_no_break
     from scripts.workspace import opened
 
     secret = read_passphrase(passphrase)
     with opened(workspace) as (where, desk):
+        require_no_break(desk)
         proposal = flow.propose(desk)
         if proposal.plan.orders:
             flow.save_plan(proposal.plan, where.plans)

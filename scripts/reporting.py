@@ -1,53 +1,48 @@
-"""One report of one desk: every number from the journal, the chain and the day's market."""
+"""One report of one desk: every number from the journal, its marks, the chain and the day's market."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date
 
-from engine import cycle
 from engine.cycle import limits_of
-from engine.entries import Entry
-from engine.instruments import Instrument, LendingDebt
 from engine.ledger import balances
-from engine.ledger.irr import Basis, CashFlow, Return, time_weighted
-from engine.ledger.statements import Performance, Statement, statement
-from engine.ledger.wacc import Capm, Source, Wacc, wacc
+from engine.ledger.attribution import NAMES
+from engine.ledger.wacc import Source
 from engine.market import MarketSnapshot
 from engine.money import USD, Money
 from engine.orders import Fill, PlanApproval
 from engine.policy.settings import Policy
 from engine.policy.target import frame
 from engine.positions import Book, Sleeve
-from engine.report.blended import (
-    AccountTotal,
-    ApprovalRow,
-    Attribution,
-    BlendedReport,
-    BookState,
-    CostPart,
-    EngineNav,
-    EngineReturn,
-    FillRow,
-    Headline,
-    NavPoint,
-    PeriodReturn,
-    PlanRow,
-    Provenance,
-    WaccRow,
-    Wedge,
-)
+from engine.report.blended import BlendedReport, BookState, EngineNav, Headline, Provenance
+from engine.report.book_rows import AccountTotal, ApprovalRow, FillRow, PlanRow
 from engine.report.exposure import condor_payoff, heat_map, lending_rows, limit_rows, position_rows, scenario_rows
-from engine.risk.scenarios import Scenarios
-from engine.risk.valuation import STABLES, PricingView, book_values, unit_values
+from engine.report.marks import Marks
+from engine.report.performance import Attribution, CostPart, NavPoint, PeriodReturn, WaccRow
+from engine.report.period import INCEPTION
+from engine.report.period_report import PeriodReport
+from engine.report.period_returns import engine_returns, stated
+from engine.report.valued import total
+from engine.risk.pricing_view import PricingView
 from engine.risk.view import pricing_view
+from scripts.capital import cost_of_capital
 from scripts.desk import Desk
 from scripts.flow import Proposal
+from scripts.kept import kept_marks, open_breaks
+from scripts.marking import make
+from scripts.period import read_report
 
 VERSION = "0.1.0"
 _SETTLED = (
     "PM options settled at the recorded close, AM options at the recorded opening level, which stands for the "
     "opening auction's own value; the ether put at the modelled ether price."
 )
+_PARTS = {
+    "delta": "delta", "gamma": "gamma", "vega": "vega", "theta": "theta", "vanna": "vanna", "volga": "volga",
+    "rho": "rates", "depeg": "depeg", "carry": "interest, funding and distributions", "trading": "trades of the day",
+    "fees": "fees paid", "gas": "gas paid", "slippage": "slippage paid", "mev": "leakage to searchers",
+    "residual": "unexplained",
+}  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -55,8 +50,8 @@ class Story:
     """
     What happened on a desk, as far as the journal does not say it.
 
-    `opened` is the snapshot the exposure is shown on, with the book as it was then; `nav` and `prices` (USD per
-    token by day) grow as days pass.
+    `opened` is the snapshot the exposure is shown on, with the book as it was then; `nav` is the value at
+    every mark kept so far.
     """
 
     opened: MarketSnapshot
@@ -66,64 +61,39 @@ class Story:
     fills: Sequence[Fill] = ()
     approvals: Sequence[PlanApproval] = ()
     nav: list[NavPoint] = field(default_factory=list)
-    prices: dict[date, Mapping[str, float]] = field(default_factory=dict)
+
+
+def present(desk: Desk) -> BlendedReport:
+    """The report of a desk as it stands; nothing is kept."""
+    return compose(desk, Story(desk.observe(), balances.book(desk.journal.entries())))
 
 
 def compose(desk: Desk, story: Story) -> BlendedReport:
     """The whole report as data; the page and the tables only render it."""
-    entries = desk.journal.entries()
-    snapshot, book = desk.observe(), balances.book(entries)
-    view = pricing_view(snapshot)
-    opened_view = pricing_view(story.opened)
-    since = balances.valuation_day(entries[0].at)
-    today = max(desk.market.day, *(balances.valuation_day(entry.at) for entry in entries))
+    snapshot, book = desk.observe(), balances.book(desk.journal.entries())
+    view, opened_view = pricing_view(snapshot), pricing_view(story.opened)
+    mark = make(desk)
+    result = read_report(desk.journal, INCEPTION, Marks([*kept_marks(desk.journal).all(), mark]))
     measure = frame(story.opened, opened_view, story.opened_book, desk.policy)
     readings = limits_of(story.opened, opened_view, measure)(story.opened_book, 0.0)
     capital = cost_of_capital(story.opened, story.opened_book, opened_view, desk.policy)
-    worth = {sleeve: float(book_values(book.of(sleeve), view, Scenarios.now())[0]) for sleeve in Sleeve}
-    returns = statement(
-        entries,
-        start=since - timedelta(days=1),
-        end=today,
-        opening=dict.fromkeys(Sleeve, 0.0),
-        closing=worth,
-        rate=lambda instrument, day: _rate(instrument, day, story.prices),
-        finance_rate=capital.rate,
-        reinvestment_rate=snapshot.rates.rate(0.25),
-    )
-    total = sum(worth.values())
-    engines = {sleeve: _usd(usd) for sleeve, usd in worth.items()}
-    serial, head = desk.journal.head()
     target = story.proposal.decision.target if story.proposal else None
     return BlendedReport(
         title="Condor book and DeFi sleeve",
         asof=snapshot.asof,
-        since=since,
+        since=result.period.first,
         state=BookState.SETTLED if story.settled else BookState.OPEN,
-        status=_status(story, today),
-        headline=Headline(
-            nav=sum(engines.values(), Money.zero(USD)),
-            by_engine=tuple(EngineNav(sleeve.value, engines[sleeve]) for sleeve in Sleeve),
-            irr=_headline(returns.blended),
-            irr_note="realised over dated flows, net of every cost" if story.settled else "open positions at mid",
-            wacc=capital.rate,
-            sleeve_share=(worth[Sleeve.DEFI] + worth[Sleeve.TRANSIT]) / total,
-            sleeve_cap=float(desk.policy.limits.sleeve_cap),
-        ),
-        provenance=Provenance(
-            snapshot=story.opened.digest,
-            policy=desk.policy_digest,
-            plan=story.proposal.plan.digest if story.proposal else None,
-            ledger=f"{serial} entries, head {head}",
-            software=VERSION,
-        ),
+        status=_status(story, result.period.last),
+        headline=_top(desk, story, result, capital.rate),
+        provenance=_provenance(desk, story),
         modelled=story.opened.modelled,
-        nav=tuple(story.nav),
-        returns=_returns(returns, entries, story),
-        attribution=_attribution(returns),
+        nav=result.points,
+        returns=engine_returns(result),
+        attribution=_attribution(result),
         wacc=tuple(_wacc_row(source, weight) for source, weight in zip(capital.sources, capital.weights, strict=True)),
         limits=limit_rows(readings),
         positions=position_rows(book, view),
+        greeks=mark.greeks,
         payoff=condor_payoff(story.opened_book, opened_view),
         heat=heat_map(story.opened_book, opened_view),
         scenarios=scenario_rows(story.opened_book, opened_view, measure.scenarios, measure.limits.capital),
@@ -133,103 +103,82 @@ def compose(desk: Desk, story: Story) -> BlendedReport:
             story.opened.chain.lending,
             {decision.market: decision for decision in target.loans} if target else {},
         ),
+        liquidity=mark.liquidity,
+        quick_ratios=mark.quick_ratios,
         plan=_plan_rows(story),
         fills=tuple(_fill_row(fill, opened_view) for fill in story.fills),
         threshold=desk.vault.terms().threshold,
         approvals=tuple(_approval_rows(desk, story)),
-        ledger=tuple(
-            AccountTotal(account, held)
-            for (account, _), held in sorted(
-                balances.trial_balance(entries).items(), key=lambda row: (row[0][0], row[0][1].id)
-            )
-        ),
+        ledger=tuple(AccountTotal(line.account, line.closing, line.worth) for line in result.lines if line.closing),
+        breaks=open_breaks(desk.journal, result.period.last),
         method=_method(story, desk.policy),
     )
 
 
-def cost_of_capital(snapshot: MarketSnapshot, book: Book, view: PricingView, policy: Policy) -> Wacc:
-    """Equity by the capital asset pricing model and every on-chain debt at its whole cost (D14)."""
-    now = Scenarios.now()
-    equity = float(book_values(book, view, now)[0])
-    debts = []
-    for position in book:
-        instrument = position.instrument
-        if isinstance(instrument, LendingDebt):
-            owed = -float(position.quantity) * float(unit_values(instrument, view, now)[0])
-            market = next(m for m in snapshot.chain.lending if m.name == instrument.market)
-            terms = cycle.loan_terms(owed, market, policy)
-            debts.append(
-                Source(instrument.id, owed, terms.cost(market.borrow_rate, owed, tax=float(policy.capital.tax)))
-            )
-    debt = sum(source.usd for source in debts)
-    unlevered = policy.capital.beta_levered / (1.0 + debt / equity)
-    capm = Capm(snapshot.rates.rate(0.25), float(policy.capital.equity_premium), unlevered)
-    return wacc(capm, equity, debts)
+def say_report(made: BlendedReport) -> None:
+    """The report's headline, positions, limits and liquidity as plain lines and tables."""
+    from engine.report.table import Align
+    from engine.report.tables import tables
+    from engine.report.wording import period_return
+    from scripts.output import say, table
+
+    headline = made.headline
+    say(f"as of {made.asof.isoformat()}, {made.status}")
+    for label in made.modelled:
+        say(f"modelled: {label}")
+    say(f"NAV {headline.nav}; " + ", ".join(f"{engine.engine} {engine.nav}" for engine in headline.by_engine))
+    say(f"blended IRR {period_return(headline.irr)}; WACC {headline.wacc:.2%} a year")
+    found = tables(made)
+    for key in ("returns", "positions", "limits", "quick-ratios", "liquidity", "breaks"):
+        each = found[key]
+        if each.rows:
+            numeric = [at for at, column in enumerate(each.columns) if column.align is Align.NUMBER]
+            rows = [[cell.text for cell in row] for row in each.rows]
+            table(each.caption, [column.heading for column in each.columns], rows, numeric=numeric)
 
 
-def _rate(instrument: Instrument, day: date, prices: Mapping[date, Mapping[str, float]]) -> float:
-    code = instrument.currency.code
-    if code == "USD":
-        return 1.0
-    known = [seen for seen in prices if seen <= day] or list(prices)
-    found = prices[max(known)] if known else {}
-    return found.get(code, 1.0 if code in STABLES else 0.0)
+def _top(desk: Desk, story: Story, result: PeriodReport, wacc: float) -> Headline:
+    whole = total(result.closing)
+    sleeve = result.closing[Sleeve.DEFI] + result.closing[Sleeve.TRANSIT]
+    words = "realised over dated flows, net of every cost" if story.settled else "open positions at what leaving brings"
+    if result.positive is not None:
+        words += f"; {'above' if result.positive.holds else 'NOT above'} zero at the worse of mid and liquidation"
+    return Headline(
+        nav=whole,
+        by_engine=tuple(EngineNav(part.value, result.closing[part]) for part in Sleeve),
+        irr=_headline(result),
+        irr_note=words,
+        wacc=wacc,
+        sleeve_share=sleeve.units / whole.units,
+        sleeve_cap=float(desk.policy.limits.sleeve_cap),
+    )
 
 
-def _headline(whole: Performance) -> PeriodReturn:
+def _provenance(desk: Desk, story: Story) -> Provenance:
+    serial, head = desk.journal.head()
+    return Provenance(
+        snapshot=story.opened.digest,
+        policy=desk.policy_digest,
+        plan=story.proposal.plan.digest if story.proposal else None,
+        ledger=f"{serial} entries, head {head}",
+        software=VERSION,
+    )
+
+
+def _headline(result: PeriodReport) -> PeriodReturn:
     """The money-weighted return; on the day the money came in, the plain gain on it, not annualised."""
+    whole = result.found.blended
     if whole.net.rate is None and whole.put_in > 0 and whole.opening == 0 and whole.net.days == 0:
         return PeriodReturn(whole.gain / whole.put_in, 0, annualised=False)
-    return _period(whole.net)
+    return stated(whole.net)
 
 
-def _period(value: Return) -> PeriodReturn:
-    return PeriodReturn(value.rate, value.days, annualised=value.basis is Basis.ANNUAL, why=value.note)
-
-
-def _returns(found: Statement, entries: Sequence[Entry], story: Story) -> tuple[EngineReturn, ...]:
-    rows = [(None, found.blended), *((sleeve, found.sleeves[sleeve]) for sleeve in Sleeve)]
-    return tuple(
-        _engine_return(sleeve, part, _linked(sleeve, entries, story))
-        for sleeve, part in rows
-        if part.put_in or part.gain
-    )
-
-
-def _linked(sleeve: Sleeve | None, entries: Sequence[Entry], story: Story) -> PeriodReturn:
-    """Daily returns of one engine, or of all, linked over the days that were marked."""
-    parts = tuple(Sleeve) if sleeve is None else (sleeve,)
-    values = [(point.on, sum(getattr(point, part.value).to_float() for part in parts)) for point in story.nav]
-    marked = {day for day, _ in values}
-    flows = [
-        CashFlow(flow.day, flow.paid.to_float() * _rate(flow.instrument, flow.day, story.prices))
-        for flow in balances.capital_flows(entries)
-        if flow.sleeve in parts and flow.day in marked
-    ]
-    if len(values) < 2:  # one valuation links nothing
-        return PeriodReturn(None, 0, why="one valuation")
-    return _period(time_weighted(values, flows))
-
-
-def _engine_return(sleeve: Sleeve | None, performance: Performance, linked: PeriodReturn) -> EngineReturn:
-    return EngineReturn(
-        engine=sleeve.value if sleeve else "blended",
-        gross=_period(performance.gross),
-        net=_period(performance.net),
-        time_weighted=linked,
-        wedges=tuple(Wedge(label, bp) for label, bp in performance.wedges_bp.items()),
-    )
-
-
-def _attribution(found: Statement) -> tuple[Attribution, ...]:
-    whole = found.blended
-    costs = [Attribution(f"{kind} paid", _usd(-paid)) for kind, paid in whole.costs.items() if paid]
-    trading = whole.gain - whole.earned + sum(whole.costs.values())
-    return (
-        Attribution("trading and marks", _usd(trading)),
-        *([Attribution("interest earned", _usd(whole.earned))] if whole.earned else []),
-        *costs,
-    )
+def _attribution(result: PeriodReport) -> tuple[Attribution, ...]:
+    """Every part of the result over all engines; with what no mark covers they add up to it."""
+    cents = {name: sum(row.get(name, 0) for row in result.parts.values()) for name in NAMES}
+    rows = [Attribution(_PARTS[name], Money(part, USD)) for name, part in cents.items() if part]
+    unmarked = [Attribution("not taken apart by a mark", result.unmarked)] if result.unmarked else []
+    return (*rows, *unmarked)
 
 
 def _wacc_row(source: Source, weight: float) -> WaccRow:

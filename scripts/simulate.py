@@ -1,4 +1,4 @@
-"""`hedge simulate`: a plan on a fork of the workspace's chain, or the rules over recorded history; nothing is sent."""
+"""`hedge simulate`: a plan or the standing book on a fork, shocked, or the rules over history; nothing is sent."""
 
 from pathlib import Path
 
@@ -12,64 +12,56 @@ app.command("history")(history)
 
 @app.command("fork")
 def fork(
-    plan_file: Path = typer.Argument(..., help="Plan file."),
+    plan_file: Path | None = typer.Argument(None, help="Plan file; without one the book as it stands."),
     workspace: Path = typer.Option(Path(), "-C", help="Workspace folder."),
+    rpc: str = typer.Option("", "--rpc", help="Copy this node's chain in place of the workspace's."),
+    state: Path | None = typer.Option(None, "--state", help="Start from this dumped anvil state instead."),
+    scenario: list[str] = typer.Option(
+        ["calm"],
+        "--scenario",
+        help="calm, price-halved, gas-tenfold, peg-lost, rate-at-kink, tvl-down, oracle-frozen, sandwich or all; "
+        "give it again for more.",
+    ),
     as_json: bool = typer.Option(False, "--json", help="One JSON document."),
 ) -> None:
-    """Run the plan's vault batches on a fork, as a quorum would, and show what changes."""
-    from tempfile import TemporaryDirectory
+    """
+    Carry the plan out on a throw-away copy under each scenario, go on through expiry, and show what changes.
 
-    from adapters.evm.anvil import start_anvil
-    from scripts import flow
-    from scripts.desk import open_desk, open_journal
-    from scripts.output import emit_json, say
-    from scripts.setup import executor_key
-    from scripts.workspace import opened, read_plan
+    Exits 31 where a hard limit breaks in any scenario, 78 where one cannot be brought about on this chain.
+    """
+    from time import monotonic
 
-    plan = read_plan(plan_file)
-    with (
-        opened(workspace) as (where, desk),
-        start_anvil(fork=desk.chain) as copy,
-        TemporaryDirectory() as scratch,
-        open_journal(Path(scratch) / "ledger.sqlite") as journal,
-    ):
-        copy.warp(copy.block().timestamp + 1)
-        there = open_desk(
-            where.root,
-            copy,
-            where.standing.addresses,
-            safe=where.standing.safe,
-            ramp=where.standing.ramp,
-            pinned=where.standing.pinned,
-            executor=executor_key(),
-            policy=desk.policy,
-            market=desk.market,
-            journal=journal,
-        )
-        flow.reviewed(there, plan)
-        before = flow.chain_units(there)
-        receipts = [flow.simulated(there, batch) for batch in plan.batches]
-        after = flow.chain_units(there)
-    rows = {
-        name: {"before": str(before.get(name, 0)), "after": str(after.get(name, 0))}
-        for name in sorted(before.keys() | after.keys())
-        if before.get(name, 0) != after.get(name, 0)
-    }
-    gas = sum(receipt.gas_used for receipt in receipts)
+    from adapters.evm.shocks import scenarios
+    from scripts.fork_base import based
+    from scripts.fork_output import document, outcome, print_text
+    from scripts.fork_run import run, standing
+    from scripts.output import emit_json, note
+    from scripts.workspace import read_plan
+
+    began = monotonic()
+    wanted = scenarios(scenario)
+    plan = read_plan(plan_file) if plan_file is not None else None
+    with based(workspace, plan, rpc=rpc, state=state) as base:
+        note(f"[{monotonic() - began:5.1f} s] copy of {base.origin} at block {base.block:,}")
+        first, runs = standing(base), []
+        for at, each in enumerate(wanted, start=1):
+            runs.append(run(base, each, first))
+            note(f"[{monotonic() - began:5.1f} s] {at} of {len(wanted)} {each}: {runs[-1].summary()}")
     if as_json:
-        emit_json(
-            {"schema": "hedge.simulate/1", "status": "done", "plan_digest": plan.digest, "gas": gas, "changes": rows}
-        )
+        emit_json(document(base, runs))
     else:
-        say(f"plan {plan.digest[:8]} on a fork of block {plan.state.block}: {gas:,} gas")
-        for name, change in rows.items():
-            say(f"  {name}: {change['before']} -> {change['after']}")
+        print_text(base, runs)
+    for found in runs:
+        for breach in found.broken:
+            note(f"hedge: {found.scenario}, {breach}")
+    if code := outcome(runs):
+        raise typer.Exit(code)
 
 
 if __name__ == "__main__":
     import sys
 
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-    from scripts.hedge import run
+    from scripts.hedge import run as run_command
 
-    sys.exit(run(app))
+    sys.exit(run_command(app))

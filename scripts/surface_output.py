@@ -70,13 +70,14 @@ def print_text(told: Told) -> None:
         [_smile_cells(part) for part in told.slices],
         numeric=range(2, 14),
     )
-    say()
-    table(
-        "Plain SVI of each expiry alone, w(k) = a + b (rho (k - m) + sqrt((k - m)^2 + s^2)): one curve, less close",
-        ("expiry", "root", "a", "b", "rho", "m", "s", "inside", "rms"),
-        [_svi_cells(part) for part in told.slices],
-        numeric=range(2, 9),
-    )
+    if told.day:
+        say()
+        table(
+            "Plain SVI of each expiry alone, w(k) = a + b (rho (k - m) + sqrt((k - m)^2 + s^2)): one curve, less close",
+            ("expiry", "root", "a", "b", "rho", "m", "s", "inside", "rms"),
+            [_svi_cells(part) for part in told.slices],
+            numeric=range(2, 9),
+        )
     for part in told.slices if told.day else ():
         _print_distances(part)
     say()

@@ -8,7 +8,7 @@ from adapters.evm.world import World, advance
 from adapters.files.observation import demo_day
 from adapters.files.recorded_closes import RecordedCloses, recorded_closes
 from adapters.safe.keystore import OwnerKey
-from engine.errors import MissingQuote
+from engine.errors import LimitBreached, MissingQuote
 from engine.instruments import MARKET_ZONE, Cash, Settlement, VanillaOption
 from engine.ledger import balances, posting
 from engine.ledger.accounts import OFFRAMP
@@ -16,12 +16,11 @@ from engine.ledger.transfer import Transfer, arrived, in_transit
 from engine.money import USD, Money
 from engine.orders import Order, OrderId
 from engine.positions import Book, Sleeve
-from engine.report.blended import NavPoint
-from engine.risk.scenarios import Scenarios
-from engine.risk.valuation import book_values
-from engine.risk.view import pricing_view
+from engine.report.performance import NavPoint
+from engine.report.valued import book_of, worth_of
 from scripts import flow
 from scripts.desk import Desk
+from scripts.marking import keep
 from scripts.reporting import Story
 
 Say = Callable[[str], None]
@@ -31,38 +30,43 @@ _BEFORE_VALUATION = timedelta(minutes=2)
 
 
 def mark(desk: Desk, story: Story) -> None:
-    """Add today's worth of each engine, at mid, and today's token prices to the story."""
-    view = pricing_view(desk.observe())
-    book = balances.book(desk.journal.entries())
-    worth = {
-        sleeve: Money.rounded(float(book_values(book.of(sleeve), view, Scenarios.now())[0]), USD) for sleeve in Sleeve
-    }
-    story.prices[desk.market.day] = dict(view.token_usd)
-    story.nav.append(NavPoint(desk.market.day, worth[Sleeve.CONDOR], worth[Sleeve.DEFI], worth[Sleeve.TRANSIT]))
+    """Keep today's mark in the journal and its value in the story."""
+    kept = keep(desk)
+    nav = worth_of(book_of(desk.journal.balances(until=kept.day)), kept)
+    point = NavPoint(kept.day, nav[Sleeve.CONDOR], nav[Sleeve.DEFI], nav[Sleeve.TRANSIT])
+    story.nav = [*(before for before in story.nav if before.on != point.on), point]
 
 
 def walk(desk: Desk, world: World, keys: Sequence[OwnerKey], story: Story, say: Say) -> None:
     """
-    Go on, session by session, until no option of either book is open.
+    Go on, session by session, until no option of either book is open; the opened book is marked first.
 
     Each session: the chain's clock and ether move to the close, interest accrues, what expired settles,
     coins that are due arrive, and where borrowed cash has arrived a rebalance sells the condors it was for.
     """
     closes = recorded_closes()
-    for day in _sessions_after(closes, desk.market.day):
-        desk.market = demo_day(day, after=desk.market)
-        moment = desk.market.asof - _BEFORE_VALUATION
-        advance(desk.chain, world, at=moment, eth_usd=Decimal(str(round(desk.market.eth_usd, 2))))
-        desk.chain.mine_to_final()
-        settle_on_chain(desk, say)
-        settle_at_broker(desk, closes, say)
-        flow.accrue(desk)
-        cash = ramp_arrivals(desk, say)
-        if cash:
-            _rebalance(desk, keys, cash, story, say)
-        mark(desk, story)
+    mark(desk, story)
+    for day in sessions_after(closes, desk.market.day):
+        session(desk, world, keys, story, day, closes, say)
         if not open_options(balances.book(desk.journal.entries())):
             return
+
+
+def session(
+    desk: Desk, world: World, keys: Sequence[OwnerKey], story: Story, day: date, closes: RecordedCloses, say: Say
+) -> None:
+    """One day: market and chain move to its close, what is due settles and arrives, and the day is marked."""
+    desk.market = demo_day(day, after=desk.market)
+    moment = desk.market.asof - _BEFORE_VALUATION
+    advance(desk.chain, world, at=moment, eth_usd=Decimal(str(round(desk.market.eth_usd, 2))))
+    desk.chain.mine_to_final()
+    settle_on_chain(desk, say)
+    settle_at_broker(desk, closes, say)
+    flow.accrue(desk)
+    cash = ramp_arrivals(desk, say)
+    if cash:
+        _rebalance(desk, keys, cash, story, say)
+    mark(desk, story)
 
 
 def open_options(book: Book) -> list[VanillaOption]:
@@ -147,7 +151,11 @@ def ramp_arrivals(desk: Desk, say: Say) -> Money | None:
 
 
 def _rebalance(desk: Desk, keys: Sequence[OwnerKey], cash: Money, story: Story, say: Say) -> None:
-    proposal = flow.propose(desk, borrowed_cash=cash.to_float())
+    try:
+        proposal = flow.propose(desk, borrowed_cash=cash.to_float())
+    except LimitBreached as refused:
+        say(f"{desk.market.day}: nothing is added: {refused}")
+        return
     if not proposal.plan.orders:
         say(f"{desk.market.day}: nothing to add; {'; '.join(proposal.decision.target.reasons) or 'limits bind'}")
         return
@@ -159,7 +167,8 @@ def _rebalance(desk: Desk, keys: Sequence[OwnerKey], cash: Money, story: Story, 
     say(f"{desk.market.day}: " + "; ".join(order.step for order in proposal.plan.orders))
 
 
-def _sessions_after(closes: RecordedCloses, day: date) -> Iterator[date]:
+def sessions_after(closes: RecordedCloses, day: date) -> Iterator[date]:
+    """Recorded sessions after a day."""
     for session in closes.spx.days.astype(object):
         if session > day and closes.vix.on(session) is not None:
             yield session

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from adapters.evm.aave_wire import Action, Move, Pool, changes, encode, found, market, move, permits, said
-from adapters.evm.batch_reads import Moved, Reads, steady
+from adapters.evm.batch_reads import Moved, Reads, steady, told
 from adapters.evm.chain import BlockTag, Chain
 from adapters.evm.contract import Contract, Query
 from adapters.evm.erc20 import Token
@@ -18,7 +18,7 @@ from engine.money import Money
 from engine.orders import Address, Call, Fill, Order
 from engine.ports import Receipt
 
-_TERMS = ("reserve", "collateral", "liquidity", "kink", "base", "slope1", "slope2")
+_TERMS = ("reserve", "held", "collateral", "liquidity", "kink", "base", "slope1", "slope2")
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,13 +148,14 @@ class AaveMarket:
         known = self._known
 
         def make(answers: Sequence[Any]) -> LendingMarket:
-            tokens, strategy, *terms = answers
+            tokens, strategy = told(answers[:2])
             self._known = tokens["aTokenAddress"], strategy
             if self._known != known:
                 raise Moved(f"rate model of {self.asset.currency} in {self.name}")
-            return market(self.name, self.asset, dict(zip(_TERMS, terms, strict=True)))
+            terms = told(answers[2:])
+            return market(self.name, self.asset, self.collateral, dict(zip(_TERMS, terms, strict=True)))
 
-        return Reads((*where, *(self._terms(*known) if known else ())), make)
+        return Reads((*where, *(self._terms(*known) if known else ())), make, reverts_tell=True)
 
     def prices(self, *, block: BlockTag = "latest") -> dict[str, float]:
         """USD per token by code, as this market's oracle says."""
@@ -172,9 +173,14 @@ class AaveMarket:
 
         return Reads(asked, make)
 
+    def terms_query(self, name: str, token: Token) -> Query:
+        """A read of the data provider about one reserve, to be made later."""
+        return self._data.query(name, token.address)
+
     def _terms(self, receipt_token: Address, strategy: Address) -> Iterator[Query]:
         """In the order of `_TERMS`."""
         yield self._data.query("getReserveData", self.asset.address)
+        yield self._data.query("getReserveData", self.collateral.address)
         yield self._data.query("getReserveConfigurationData", self.collateral.address)
         yield self.asset.contract.query("balanceOf", receipt_token)
         model = Contract(strategy, load("aave-v3-rate-strategy"))

@@ -122,16 +122,19 @@ def found(pool: Pool, asked: Move, receipt: Receipt) -> Found | None:
     return None
 
 
-def market(name: str, asset: Token, readings: Mapping[str, Any]) -> LendingMarket:
+def market(name: str, asset: Token, secured: Token, readings: Mapping[str, Any]) -> LendingMarket:
     """
     A market from contract answers.
 
     Parameters
     ----------
-    readings : `reserve` (getReserveData of the asset), `collateral` (getReserveConfigurationData of the
-        collateral), `liquidity` (units the pool holds), `kink`, `base`, `slope1`, `slope2` (rays)
+    secured : the token that is collateral
+    readings : `reserve` and `held` (getReserveData of the asset and of the collateral), `collateral`
+        (getReserveConfigurationData of it), `liquidity` (units the pool holds), `kink`, `base`, `slope1`,
+        `slope2` (rays)
     """
-    reserve, collateral = readings["reserve"], readings["collateral"]
+    reserve, collateral, held = readings["reserve"], readings["collateral"], readings["held"]
+    lent = held["totalVariableDebt"] + held["totalStableDebt"]
     debt = reserve["totalVariableDebt"] + reserve["totalStableDebt"]
     free = readings["liquidity"]
     return LendingMarket(
@@ -147,6 +150,8 @@ def market(name: str, asset: Token, readings: Mapping[str, Any]) -> LendingMarke
         slope1=readings["slope1"] / RAY,
         slope2=readings["slope2"] / RAY,
         kink=readings["kink"] / RAY,
+        collateral=secured.currency.code,
+        withdrawable=max(held["totalAToken"] - lent, 0) / 10**secured.currency.decimals,
     )
 
 

@@ -87,7 +87,14 @@ def whole_programme(
 
     rows = (LinearConstraint(matrix, -np.inf, room),) if len(room) else ()
     box = Bounds(bounds[:, 0], bounds[:, 1])
-    found = milp(weights, constraints=rows, bounds=box, integrality=kinds, options={"mip_rel_gap": 0.0})
+    # Presolved, the solver may write a line of its own to standard output; these programmes are small without it too.
+    found = milp(
+        weights,
+        constraints=rows,
+        bounds=box,
+        integrality=kinds,
+        options={"mip_rel_gap": 0.0, "presolve": False},
+    )
     if found.status == _IMPOSSIBLE:
         return None
     if found.status != 0:

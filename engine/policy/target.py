@@ -107,19 +107,19 @@ def frame(
         borrow_rise=max((_to_kink(market) for market in snapshot.chain.lending), default=0.0),
     )
     limits = limit_set(policy, min(nav, float(policy.book.risk_capital)))
-    return Frame(scenarios, limits, funding_of(snapshot, book, policy), ruling)
+    return Frame(scenarios, limits, funding_of(snapshot, policy), ruling)
 
 
-def funding_of(snapshot: MarketSnapshot, book: Book, policy: Policy) -> Funding:
+def funding_of(snapshot: MarketSnapshot, policy: Policy) -> Funding:
     """What the chain says of withdrawals, and what closing loans costs (D13)."""
     markets = snapshot.chain.lending
-    owes = any(isinstance(position.instrument, LendingDebt) for position in book)
     return Funding(
-        free={(market.name, market.asset): market.liquidity for market in markets},
+        free={(market.name, market.asset): market.liquidity for market in markets}
+        | {(market.name, market.collateral): market.withdrawable for market in markets if market.collateral},
         thresholds={market.name: market.threshold for market in markets},
         health_factor=policy.limits.health_factor_min,
         transfer_days=float(policy.loop.ramp_days),
-        gas_usd=float(policy.loop.gas_usd) if owes else 0.0,
+        gas_usd=float(policy.loop.gas_usd),
     )
 
 

@@ -36,7 +36,8 @@ class Funding:
 
     `free` are tokens a lending market can pay out now, by market and token code; a market that is not named pays
     nothing. `cap` is the most USD one transaction moves. `transfer_days` is the way from chain to broker.
-    `gas_usd` is today's cost of leaving the sleeve; `debt` and `pending` fall due within the horizon, USD.
+    `gas_usd` is today's cost of leaving the sleeve, due while it holds anything; `debt` and `pending` fall due
+    within the horizon, USD.
     """
 
     free: Mapping[tuple[str, str], float] = field(default_factory=dict)
@@ -137,9 +138,10 @@ def ratio_by_scenario(
 def dues(book: Book, funding: Funding, call: float) -> dict[Sleeve, Due]:
     """What each engine may have to pay when the broker calls so many USD."""
     free = _free_cash(book)
+    on_chain = any(position.sleeve is Sleeve.DEFI for position in book)
     return {
         Sleeve.CONDOR: Due(margin_call=call, pending=funding.pending, shortfall=max(-free, 0.0)),
-        Sleeve.DEFI: Due(debt=funding.debt, gas=funding.gas_usd * GAS_STRESS),
+        Sleeve.DEFI: Due(debt=funding.debt, gas=funding.gas_usd * GAS_STRESS if on_chain else 0.0),
     }
 
 

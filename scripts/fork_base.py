@@ -1,0 +1,192 @@
+"""The throw-away copy a simulation stands on: of the workspace's chain, of any node, or of a dumped state."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from adapters.evm.anvil import start_anvil
+from adapters.evm.chain import Chain, connect
+from adapters.evm.fork import Fork, Mark
+from adapters.evm.shock import Stage
+from adapters.files.config import load_policy
+from adapters.files.observation import OffchainMarket
+from adapters.safe.simulation import NONCE_SLOT, as_if_approved
+from engine.errors import ConfigError, InputError
+from engine.orders import Plan, VaultBatch
+from engine.policy.settings import Policy
+from scripts import flow
+from scripts.desk import Desk, open_desk, open_journal
+from scripts.setup import executor_key
+from scripts.workspace import LEDGER, SETTINGS, Workspace, load, market_of, rpc_of
+
+_BROKER = "paper-broker.json"
+
+
+@dataclass(slots=True)
+class Base:
+    """
+    What every scenario starts from: a marked fork, copies of the books, and the plan.
+
+    `origin` says what was copied, without an address that may hold a key; `breaks` is where the books and this
+    chain disagree before anything is done.
+    """
+
+    where: Workspace
+    fork: Fork
+    policy: Policy
+    market: OffchainMarket
+    plan: Plan | None
+    scratch: Path
+    origin: str
+    block: int
+    mark: Mark
+    breaks: tuple[str, ...] = ()
+
+    def desk(self, name: str) -> Desk:
+        """A desk on the fork with copies of broker and journal of its own, gone with the scratch folder."""
+        root = self.scratch / name
+        root.mkdir()
+        for kept in (LEDGER, _BROKER):
+            if (self.scratch / kept).exists():
+                shutil.copyfile(self.scratch / kept, root / kept)
+        standing = self.where.standing
+        return open_desk(
+            root,
+            self.fork.chain,
+            standing.addresses,
+            safe=standing.safe,
+            ramp=standing.ramp,
+            pinned=standing.pinned,
+            executor=executor_key(),
+            policy=self.policy,
+            market=self.market,
+            journal=open_journal(root / LEDGER),
+        )
+
+    def stage(self, desk: Desk) -> Stage:
+        """What shocks are applied to."""
+        venues = desk.onchain
+        return Stage(self.fork, self.where.standing.addresses, venues.lending, venues.options, venues.swaps)
+
+    def restore(self) -> None:
+        """Back to where every scenario starts."""
+        self.mark = self.fork.back(self.mark)
+
+
+@contextmanager
+def based(root: Path, plan: Plan | None, *, rpc: str = "", state: Path | None = None) -> Iterator[Base]:
+    """
+    The base of a simulation; the fork and every copy are gone at the end, and the original never hears of it.
+
+    Raises
+    ------
+    VenueUnavailable : the node does not answer
+    ConfigError : another chain than the configured one, or the desk's Safe is not there or not as set up
+    PlanChanged, OrderRejected : the plan's bytes are not what it shows
+    """
+    where = load(root)
+    policy_file = where.root / where.settings.policy.file
+    with TemporaryDirectory(prefix="hedge-fork-") as scratch, _copied(where, rpc, state) as (chain, origin, block):
+        _copy_books(where, Path(scratch))
+        if not chain.code(where.standing.safe):
+            raise ConfigError(
+                f"{origin} refused",
+                why=f"the desk's Safe {where.standing.safe} has no code there",
+                todo="name the chain this workspace was set up on, or a copy of it",
+            )
+        fork = Fork(chain)
+        chain.warp(chain.block().timestamp + 1)
+        chain.mine_to_final()
+        base = Base(
+            where=where,
+            fork=fork,
+            policy=load_policy(policy_file if policy_file.is_file() else None),
+            market=market_of(where),
+            plan=plan,
+            scratch=Path(scratch),
+            origin=origin,
+            block=block,
+            mark=fork.mark(),
+        )
+        desk = base.desk("base")
+        try:
+            _as_configured(where, desk)
+            if plan is not None:
+                flow.reviewed(desk, plan)
+                for batch in plan.batches:
+                    _approved(fork, desk, batch)
+            flow.accrue(desk)
+            base.breaks = tuple(str(each) for each in flow.differences(desk))
+        finally:
+            desk.journal.close()
+        base.mark = fork.mark()
+        yield base
+
+
+@contextmanager
+def _copied(where: Workspace, rpc: str, state: Path | None) -> Iterator[tuple[Chain, str, int]]:
+    wanted = where.settings.chain.chain_id
+    if rpc and state is not None:
+        raise InputError("--rpc and --state refused", why="there is one chain to copy", todo="give one of them")
+    if state is not None:
+        _require_dump(state)
+        with start_anvil(state=state, chain_id=wanted) as chain:
+            yield chain, f"state {state.name} of chain {wanted}", chain.height()
+        return
+    url = rpc or rpc_of(where)
+    with connect(url, expected_chain_id=wanted) as source:
+        block = source.height()
+    with start_anvil(fork=url, fork_block=block, chain_id=wanted) as chain:
+        yield chain, f"chain {wanted}", block
+
+
+def _require_dump(state: Path) -> None:
+    try:
+        found = json.loads(state.read_bytes())
+    except (OSError, ValueError) as broken:
+        raise InputError(
+            f"--state {state} refused", why=f"it is no dumped state: {broken}", todo="name a file of anvil --dump-state"
+        ) from None
+    if not isinstance(found, dict) or not {"accounts", "blocks"} <= found.keys():
+        raise InputError(
+            f"--state {state} refused", why="it holds no accounts and blocks", todo="name a file of anvil --dump-state"
+        )
+
+
+def _copy_books(where: Workspace, scratch: Path) -> None:
+    """Copies of journal and paper broker: the originals are only read."""
+    if not (where.root / LEDGER).is_file():
+        raise ConfigError(f"{LEDGER} not found", why="the workspace has no ledger", todo="run `hedge init` anew")
+    kept, copy = open_journal(where.root / LEDGER), open_journal(scratch / LEDGER)
+    try:
+        copy.post(kept.entries())
+    finally:
+        kept.close()
+        copy.close()
+    if (where.root / _BROKER).is_file():
+        shutil.copyfile(where.root / _BROKER, scratch / _BROKER)
+
+
+def _as_configured(where: Workspace, desk: Desk) -> None:
+    asked, terms = where.settings.vault, desk.vault.terms()
+    for key, configured, found in (
+        ("vault.safe", asked.safe, str(terms.safe)),
+        ("vault.threshold", str(asked.threshold), str(terms.threshold)),
+    ):
+        if configured != found:
+            raise ConfigError(
+                f"{SETTINGS}: {key} = {configured}", why=f"the chain says {found}", todo="find out who changed it"
+            )
+
+
+def _approved(fork: Fork, desk: Desk, batch: VaultBatch) -> None:
+    """Write into the copy that a quorum has approved the batch's hash, as rehearsals do; the nonce stays."""
+    transaction, terms = batch.transaction, desk.vault.terms()
+    written = as_if_approved(transaction, sorted(terms.owners)[: terms.threshold])[transaction.safe]["stateDiff"]
+    for slot, word in written.items():
+        if int(slot, 16) != NONCE_SLOT:
+            fork.store(desk.vault.address, int(slot, 16), bytes.fromhex(word.removeprefix("0x")))

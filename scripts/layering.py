@@ -1,0 +1,200 @@
+"""What armed layers would open, which condors are due to roll, and how the book stands, as rows and plain values."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from engine.cycle import Decision
+    from engine.orders import OrderLeg
+    from engine.policy.condors import CondorOffer
+    from engine.policy.layer_proposals import LayerProposal
+    from engine.policy.rolls import RollDue
+
+
+@dataclass(frozen=True, slots=True)
+class Layering:
+    """Everything about layers in one decision; `notes` say what of the book is not as the policy wants it."""
+
+    proposals: "tuple[LayerProposal, ...]"
+    rolls: "tuple[RollDue, ...]"
+    notes: tuple[str, ...]
+
+
+COLUMNS = ("layer", "opens", "why", "days", "wings", "USD a year", "session room, USD", "would trade")
+
+
+def layering(decision: "Decision") -> Layering:
+    """The layers of a decision, the rolls of its book, and how its ladder, sleeve and domains stand."""
+    from engine.policy.layer_proposals import layer_proposals
+
+    condors = wanted(decision)
+    proposals = layer_proposals(
+        decision.snapshot,
+        decision.view,
+        decision.book,
+        decision.policy,
+        decision.judgement,
+        condors=condors,
+        capital=decision.frame.limits.capital,
+    )
+    return Layering(proposals, _rolls(decision), tuple(_notes(decision, condors)))
+
+
+def wanted(decision: "Decision") -> "list[tuple[CondorOffer, int]]":
+    """The condors that the decision holds or wants, with their lots."""
+    from engine.policy.candidates import Kind
+    from engine.policy.condors import CondorOffer
+    from engine.policy.holdings import holdings
+
+    core = decision.target.core
+    if core is None:
+        return [(offer, lots) for offer, lots in holdings(decision.book, decision.view).condors if lots > 0]
+    return [
+        (line.terms, int(line.wanted))
+        for line in core.lines
+        if line.kind is Kind.CONDOR and isinstance(line.terms, CondorOffer) and line.wanted > 0
+    ]
+
+
+def rows(found: Layering) -> "list[tuple[str, ...]]":
+    """A row per layer, under `COLUMNS`."""
+    from engine.policy.layer_text import days_written, wings_written
+
+    return [
+        (
+            one.layer.name,
+            _opens(one),
+            one.reason,
+            days_written(one.layer.dte),
+            wings_written(one.layer.wings) or "-",
+            f"{one.budget:,.0f}" if one.layer.share else "-",
+            "-" if one.room is None else f"{one.room:,.0f}",
+            _traded(one),
+        )
+        for one in found.proposals
+    ]
+
+
+def roll_rows(found: Layering) -> "list[tuple[str, ...]]":
+    """A row per condor that is due: what, why, and the combo or what stands against it."""
+    return [
+        (
+            f"{due.lots} {due.offer.id}",
+            ", ".join(due.decision.triggers),
+            due.decision.proposal.log if due.decision.proposal else "; ".join(due.decision.refusals),
+        )
+        for due in found.rolls
+    ]
+
+
+def values(found: Layering) -> dict[str, Any]:
+    """The same as plain values."""
+    from engine.policy.layer_text import days_written, wings_written
+
+    return {
+        "layers": [
+            {
+                "layer": one.layer.name,
+                "armed": one.armed,
+                "opens": one.allowed,
+                "why": one.reason,
+                "days": days_written(one.layer.dte),
+                "wings": wings_written(one.layer.wings),
+                "budget_usd_a_year": round(one.budget, 2),
+                "session_room_usd": None if one.room is None else round(one.room, 2),
+                "legs": [{"contract": option.id, "contracts": float(lots)} for option, lots in one.trade.legs],
+                "cash_usd": round(one.trade.cash, 2),
+                "bound_by": one.trade.why,
+            }
+            for one in found.proposals
+        ],
+        "rolls": [
+            {"condor": what, "triggers": list(due.decision.triggers), "combo": combo}
+            for due, (what, _, combo) in zip(found.rolls, roll_rows(found), strict=True)
+        ],
+        "notes": list(found.notes),
+    }
+
+
+def _opens(one: "LayerProposal") -> str:
+    return "unknown" if one.armed is None else "yes" if one.allowed else "no"
+
+
+def _traded(one: "LayerProposal") -> str:
+    if not one.trade.legs:
+        return one.trade.why or "-"
+    legs = ", ".join(f"{lots:+g} {option.id}" for option, lots in one.trade.legs)
+    return f"{legs} for {one.trade.cash:+,.2f} USD" + (f"; {one.trade.why}" if one.trade.why else "")
+
+
+def _rolls(decision: "Decision") -> "tuple[RollDue, ...]":
+    from decimal import Decimal
+
+    from engine.cycle import limits_of
+    from engine.policy.rolls import rolls_due
+    from engine.positions import Position, Sleeve
+
+    measured = limits_of(decision.snapshot, decision.view, decision.frame)
+
+    def drawdown_after(legs: "Sequence[OrderLeg]") -> float:
+        added = [Position(leg.instrument, Decimal(leg.quantity), Sleeve.CONDOR, "broker") for leg in legs]
+        return next(one.reading for one in measured(decision.book.plus(added), 0.0) if one.limit == "drawdown_2sd")
+
+    limits = decision.frame.limits
+    return rolls_due(
+        decision.snapshot,
+        decision.view,
+        decision.book,
+        decision.policy,
+        event_diverges=decision.judgement.rolls,
+        session_room=limits.session_new_outer * limits.defined_risk,
+        drawdown_after=drawdown_after,
+    )
+
+
+def _notes(decision: "Decision", condors: "list[tuple[CondorOffer, int]]") -> "list[str]":
+    from engine.policy.priority import domain_order
+
+    first, then = domain_order(decision.judgement.findings)
+    return [*_ladder(decision, condors), *_sleeve(decision), f"protected first: {first}, then {then} (S52)"]
+
+
+def _ladder(decision: "Decision", condors: "list[tuple[CondorOffer, int]]") -> "list[str]":
+    from engine.policy.ladder import LadderRules, Rung, ladder
+
+    if not condors:
+        return []
+    asked = decision.policy.ladder
+    rules = LadderRules(asked.expiries, asked.widths, float(asked.spread))
+    found = ladder(
+        [
+            Rung(offer.condor.put_short.expiry_date, float(offer.condor.width), lots * offer.max_loss)
+            for offer, lots in condors
+        ]
+    )
+    said = f"ladder: {found.expiries} expiries, {found.widths} widths, spread {found.spread:.0%}"
+    if found.holds(rules):
+        return [f"{said} (S08)"]
+    return [f"{said}; the policy wants {rules.expiries}, {rules.widths} and {rules.spread:.0%} (S08)"]
+
+
+def _sleeve(decision: "Decision") -> "list[str]":
+    from engine.policy.priority import SleeveCaps, read_sleeve
+    from engine.positions import Sleeve
+    from engine.risk.scenarios import Scenarios
+    from engine.risk.valuation import book_values
+
+    now, limits = Scenarios.now(), decision.policy.limits
+    nav = float(book_values(decision.book, decision.view, now)[0])
+    sleeve = sum(
+        float(book_values(decision.book.of(part), decision.view, now)[0]) for part in (Sleeve.DEFI, Sleeve.TRANSIT)
+    )
+    if not sleeve > 0:
+        return []
+    found = read_sleeve(sleeve, nav, caps=SleeveCaps(float(limits.sleeve_target), float(limits.sleeve_cap)))
+    move = f", move {found.reduce_by:,.0f} USD out" if found.reduce_by else ""
+    factor = decision.judgement.table.panel().value("complex_factor")
+    scaled = f", target scaled by {factor:.2f} (S51)" if factor is not None else ""
+    return [f"sleeve: {found.share:.1%} of NAV, {found.state}{move}{scaled} (S39, X05)"]
