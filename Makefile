@@ -19,7 +19,8 @@ check: .venv/dev
 	@$(RUN) ruff check --quiet .
 	@$(RUN) mypy --no-error-summary
 	@.venv/bin/python -c "from importlinter.cli import lint_imports_command as lint; lint()" --no-cache
-	@$(RUN) pytest -n 2 -m "not chain and not journey and not browser" $(TEST_FLAGS)
+	@HYPOTHESIS_PROFILE=brief $(RUN) pytest -n 2 -m "not chain and not journey and not browser" \
+	  --ignore=tests/adapters/sql --ignore=engine $(TEST_FLAGS) tests
 
 # Property tests on new random examples, a thousand each.
 soak: .venv/dev fetch

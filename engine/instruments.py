@@ -262,6 +262,32 @@ class FundShare:
         return Currency(self.id, 0)
 
 
+@dataclass(frozen=True, slots=True)
+class VaultShare:
+    """
+    A share of a tokenised vault over one asset (ERC-4626); what it redeems for is the vault's, not the contract's.
+
+    `decimals` says how finely the share divides; `symbol` is its own token's, by which a market prices it.
+    """
+
+    kind: ClassVar[str] = "vault"
+    symbol: str
+    asset: Currency
+    decimals: int = 18
+
+    @property
+    def currency(self) -> Currency:
+        return self.asset
+
+    @property
+    def id(self) -> str:
+        return f"{self.symbol} vault share"
+
+    @property
+    def unit(self) -> Currency:
+        return Currency(self.id, self.decimals)
+
+
 Instrument = (
     Cash
     | VanillaOption
@@ -270,6 +296,7 @@ Instrument = (
     | PowerPerpetual
     | LiquidityRange
     | FundShare
+    | VaultShare
     | LendingSupply
     | LendingDebt
 )

@@ -24,7 +24,7 @@ from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
 from adapters.evm.layout import Layout, checksummed, fixed
-from engine.errors import InputError, VenueUnavailable
+from engine.errors import InputError, VenueError, VenueUnavailable
 from engine.orders import Address
 
 if TYPE_CHECKING:
@@ -105,11 +105,18 @@ class Contract:
         """Every `name` event this very contract emitted among `logs`, in order."""
         entry = self._entry("event", name)
         topic, mine = "0x" + event_topic(entry).hex(), self.address.lower()
-        return [
-            decode_log(entry, log)
-            for log in logs
-            if log["topics"] and log["topics"][0] == topic and log["address"].lower() == mine
-        ]
+        try:
+            return [
+                decode_log(entry, log)
+                for log in logs
+                if log["topics"] and log["topics"][0] == topic and log["address"].lower() == mine
+            ]
+        except (DecodingError, ValueError, OverflowError) as error:
+            raise VenueError(
+                f"event {name} of {self.address} not readable",
+                why=f"it is not as its ABI says: {error}",
+                todo="check the contract's interface; nothing was read",
+            ) from error
 
     def topic(self, name: str) -> str:
         """The first topic of event `name`, for log filters."""

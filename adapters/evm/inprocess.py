@@ -152,9 +152,10 @@ class InProcessNode:
         }
 
     def _logs(self, query: Mapping[str, Any]) -> list[dict[str, Any]]:
+        one = self._at({"blockHash": query["blockHash"]}) if "blockHash" in query else None
         found = self._tester.get_logs(
-            from_block=_number(query["fromBlock"]),
-            to_block=_number(query["toBlock"]),
+            from_block=_number(query["fromBlock"]) if one is None else one,
+            to_block=_number(query["toBlock"]) if one is None else one,
             address=query["address"],
             topics=query["topics"] or None,
         )

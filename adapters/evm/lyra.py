@@ -1,16 +1,19 @@
-"""One Lyra Avalon market as a venue: long puts and calls bought, sold back, and settled after expiry."""
+"""One Lyra Avalon market as a venue: puts and calls bought and sold back, written and bought back, and settled."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from adapters.evm.batch_reads import Moved, Reads, steady
+from adapters.evm.batch_reads import Moved, Reads, steady, told
 from adapters.evm.chain import BlockTag, Chain
 from adapters.evm.contract import Contract, decode_result, encode_call
 from adapters.evm.erc20 import Token
+from adapters.evm.lyra_shorts import LyraShorts
+from adapters.evm.lyra_shorts_wire import Writing, is_written
 from adapters.evm.lyra_wire import (
     CLOSE,
+    EXPOSURES,
     LONG,
     OPEN,
     Listed,
@@ -57,6 +60,7 @@ class LyraOptions:
     addresses : the market's contracts
     quote : the token that premiums are paid in
     name : the venue's name in orders and listings
+    writing : terms on which options may be written; None for a vault that only buys them
 
     Source
     ------
@@ -64,7 +68,14 @@ class LyraOptions:
     """
 
     def __init__(
-        self, chain: Chain, holder: Holder, addresses: LyraAddresses, quote: Token, *, name: str = "lyra"
+        self,
+        chain: Chain,
+        holder: Holder,
+        addresses: LyraAddresses,
+        quote: Token,
+        *,
+        name: str = "lyra",
+        writing: Writing | None = None,
     ) -> None:
         self.chain, self.holder, self.name, self.addresses = chain, holder, name, addresses
         self.market = Market(
@@ -73,7 +84,8 @@ class LyraOptions:
             quote,
             holder.safe,
         )
-        self._tokens = Contract(addresses.option_token, load("lyra-option-token"))
+        self.tokens = Contract(addresses.option_token, load("lyra-option-token"))
+        self.shorts = LyraShorts(self, writing) if writing is not None else None
         self._exchange = Contract(addresses.exchange, load("lyra-synthetix-adapter"))
         self._known: dict[int, Listed] = {}
         self._boards: tuple[int, ...] = ()
@@ -84,7 +96,9 @@ class LyraOptions:
 
     def permits(self) -> tuple[Permit, ...]:
         """What a vault must allow for this venue."""
-        return permits(self.market, self.terms_of)
+        if self.shorts is None:
+            return permits(self.market, self.terms_of)
+        return permits(self.market, self.terms_of, self.shorts.words, self.shorts.writing.base)
 
     def quote(self, order: Order) -> Money:
         """
@@ -93,42 +107,57 @@ class LyraOptions:
         Exact as of the block: the pricer is asked, read-only and in the market's name, about the very
         trade. Raises `OrderRejected` for an unlisted strike or a trade the market refuses.
         """
+        if self.shorts is not None and is_written(order):
+            return self.shorts.quote(order)
         option, units = option_leg(self.market, order)
-        listed = self._listed(order, option)
-        number = self.chain.height()
-        strike, board = self._market().read(self.chain, "getStrikeAndBoard", listed.strike_id, block=number)
-        spot = self._exchange.read(self.chain, "getExchangeParams", self.addresses.market, block=number)
+        listed = self.listed(order, option)
+        total = self.cost(listed, LONG[option.right], abs(units), opens=units > 0)
+        return Money(-total if units > 0 else total, self.market.quote.currency)
+
+    def cost(self, listed: Listed, kind: OptionType, units: int, *, opens: bool) -> int:
+        """Total cost of a trade as the market would state it at the latest block, fees included."""
+        market, where = self._market(), self.chain.block().pinned
+        terms, spot = self.chain.read_many(
+            [
+                market.query("getStrikeAndBoard", listed.strike_id),
+                self._exchange.query("getExchangeParams", self.addresses.market),
+            ],
+            block=where,
+        )
+        strike, board = terms
         pool = Contract(self.addresses.liquidity_pool, load("lyra-liquidity-pool"))
-        liquidity = pool.read(self.chain, "getLiquidity", spot["spotPrice"], block=number)
-        exposure = "longPut" if LONG[option.right] is OptionType.LONG_PUT else "longCall"
-        strike = {**strike, exposure: strike[exposure] + units}
+        liquidity = pool.read(self.chain, "getLiquidity", spot["spotPrice"], block=where)
+        exposure = EXPOSURES[kind]
+        strike = {**strike, exposure: strike[exposure] + (units if opens else -units)}
         trade = {
-            "isBuy": units > 0,
+            "isBuy": opens == (kind.sign > 0),
             "isForceClose": False,
-            "tradeDirection": OPEN if units > 0 else CLOSE,
-            "optionType": int(LONG[option.right]),
-            "amount": abs(units),
+            "tradeDirection": OPEN if opens else CLOSE,
+            "optionType": int(kind),
+            "amount": units,
             "expiry": listed.expiry,
             "strikePrice": listed.strike,
             "liquidity": liquidity,
             "exchangeParams": spot,
         }
         data = encode_call(self._quote_entry, [strike, trade, board["iv"], listed.expiry])
-        answer = self.chain.call(self.addresses.pricer, data, sender=self.addresses.market, block=number)
-        total = int(decode_result(self._quote_entry, answer)["totalCost"])
-        return Money(-total if units > 0 else total, self.market.quote.currency)
+        answer = self.chain.call(self.addresses.pricer, data, sender=self.addresses.market, block=where)
+        return int(decode_result(self._quote_entry, answer)["totalCost"])
 
     def calls(self, order: Order) -> tuple[Call, ...]:
         """
         Buy (positive leg), sell back (negative leg), or settle (negative leg past its expiry).
 
-        Strike ids and position ids are looked up on chain; their terms never change.
+        An order with a leg of collateral writes, buys back or recollateralises (`LyraShorts.calls`). Strike ids
+        and position ids are looked up on chain; their terms never change.
         """
+        if self.shorts is not None and is_written(order):
+            return self.shorts.calls(order)
         option, units = option_leg(self.market, order)
-        listed = self._listed(order, option)
+        listed = self.listed(order, option)
         if units > 0:
             return open_long(self.market, order, listed)
-        mine = [p for p in self._owned(self.holder.safe) if self._is(p, listed, option)]
+        mine = [p for p in self.owned(self.holder.safe) if self._is(p, listed, option)]
         if self.chain.block().timestamp >= listed.expiry:
             return self._settlement(mine, order.id)
         match = [p for p in mine if p["amount"] >= -units]
@@ -139,7 +168,7 @@ class LyraOptions:
     def settlement(self, owner: str) -> tuple[Call, ...]:
         """Calls that settle every expired position of `owner`; empty if there is none. Anybody may make them."""
         now = self.chain.block().timestamp
-        expired = [p for p in self._owned(owner) if self._terms(p["strikeId"]).expiry <= now]
+        expired = [p for p in self.owned(owner) if self.terms(p["strikeId"]).expiry <= now]
         return self._settlement(expired, "settlement") if expired else ()
 
     def read(self, order: Order, receipt: Receipt) -> Sequence[Fill]:
@@ -148,8 +177,10 @@ class LyraOptions:
 
         Raises `VenueError` if a trade's cost and the tokens that moved disagree.
         """
+        if self.shorts is not None and is_written(order):
+            return self.shorts.read(order, receipt)
         option, units = option_leg(self.market, order)
-        listed = self._listed(order, option)
+        listed = self.listed(order, option)
         for event in events(self._market(), "Trade", receipt):
             done, kind = traded(event), event["trade"]["optionType"]
             same = event["strikeId"] == listed.strike_id and kind == LONG[option.right]
@@ -163,11 +194,12 @@ class LyraOptions:
         return self._settled(order, receipt, lambda _: True)
 
     def positions(self, owner: str) -> dict[str, int]:
-        """Options held (+) or written (-) in 18-decimal units at the latest final block."""
-        held: dict[str, int] = {}
-        for position in self._owned(owner, block="finalized"):
+        """Options held (+) or written (-) in 18-decimal units, and collateral, at the latest final block."""
+        owned = self.owned(owner, block="finalized")
+        held: dict[str, int] = self.shorts.collateral(owned) if self.shorts is not None else {}
+        for position in owned:
             kind = OptionType(position["optionType"])
-            name = self.market.option(self._terms(position["strikeId"]), kind.right).id
+            name = self.market.option(self.terms(position["strikeId"]), kind.right).id
             held[name] = held.get(name, 0) + kind.sign * position["amount"]
         return held
 
@@ -182,13 +214,13 @@ class LyraOptions:
         asked = [self._market().query("getBoardAndStrikeDetails", board) for board in known]
 
         def make(answers: Sequence[Any]) -> tuple[OptionListing, ...]:
-            live, *boards = answers
+            (live,) = told(answers[:1])
             self._boards = tuple(live)
             if self._boards != known:
                 raise Moved(f"list of boards on {self.name}")
-            return tuple(listing for board in boards for listing in self._listings(board))
+            return tuple(listing for board in told(answers[1:]) for listing in self._listings(board))
 
-        return Reads((self._market().query("getLiveBoards"), *asked), make)
+        return Reads((self._market().query("getLiveBoards"), *asked), make, reverts_tell=True)
 
     def _listings(self, details: tuple[Any, ...]) -> Iterator[OptionListing]:
         board, strikes, _, _ = details
@@ -201,7 +233,7 @@ class LyraOptions:
     def instrument(self, listing: OptionListing, right: str) -> VanillaOption:
         """The instrument of a listing; `right` is "C" or "P"."""
         kind = OptionType.LONG_PUT if right == "P" else OptionType.LONG_CALL
-        return self.market.option(self._terms(int(listing.listing)), kind.right)
+        return self.market.option(self.terms(int(listing.listing)), kind.right)
 
     def terms_of(self, strike_id: int) -> Listed | None:
         """A strike's terms, None if the market never listed it."""
@@ -215,12 +247,14 @@ class LyraOptions:
     def _market(self) -> Contract:
         return self.market.contract
 
-    def _terms(self, strike_id: int) -> Listed:
+    def terms(self, strike_id: int) -> Listed:
+        """A strike's terms. Raises `VenueError` if the market never listed it."""
         if (listed := self.terms_of(strike_id)) is None:
             raise VenueError(f"strike {strike_id} unknown", why=f"{self.name} never listed it", todo="reconcile")
         return listed
 
-    def _listed(self, order: Order, option: VanillaOption) -> Listed:
+    def listed(self, order: Order, option: VanillaOption) -> Listed:
+        """The strike behind an option. Raises `OrderRejected` if the market does not list it."""
         for fresh in (False, True):
             if fresh:
                 self.listings()
@@ -229,8 +263,9 @@ class LyraOptions:
                     return listed
         raise refused(order, f"{option.id} is not listed on {self.name}", "choose a listed strike and expiry")
 
-    def _owned(self, owner: str, *, block: BlockTag = "latest") -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = self._tokens.read(self.chain, "getOwnerPositions", owner, block=block)
+    def owned(self, owner: str, *, block: BlockTag = "latest") -> list[dict[str, Any]]:
+        """Every position of `owner` as the option token tells it."""
+        found: list[dict[str, Any]] = self.tokens.read(self.chain, "getOwnerPositions", owner, block=block)
         return found
 
     def _is(self, position: dict[str, Any], listed: Listed, option: VanillaOption) -> bool:
@@ -240,7 +275,7 @@ class LyraOptions:
         if not expired:
             raise VenueError(f"{name}: nothing to settle", why="no such position is held", todo="reconcile")
         boards: list[int] = []
-        for listed in {position["strikeId"]: self._terms(position["strikeId"]) for position in expired}.values():
+        for listed in {position["strikeId"]: self.terms(position["strikeId"]) for position in expired}.values():
             at_expiry = self._market().read(self.chain, "getSettlementParameters", listed.strike_id)["priceAtExpiry"]
             if at_expiry == 0 and listed.board_id not in boards:
                 boards.append(listed.board_id)
@@ -267,8 +302,11 @@ class LyraOptions:
             if event["optionOwner"] != self.holder.safe:
                 continue
             kind = OptionType(event["optionType"])
-            position = self._tokens.read(self.chain, "getOptionPosition", event["positionId"])
-            option = self.market.option(self._terms(position["strikeId"]), kind.right)
+            if kind.sign < 0 and self.shorts is not None:
+                fills.append(self.shorts.settled(order, receipt, event))
+                continue
+            position = self.tokens.read(self.chain, "getOptionPosition", event["positionId"])
+            option = self.market.option(self.terms(position["strikeId"]), kind.right)
             if kind.sign > 0 and wanted(option):
                 fills.append(self._settlement_fill(order, receipt, option, event))
         return tuple(fills)

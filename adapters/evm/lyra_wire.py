@@ -19,12 +19,12 @@ from engine.positions import Position
 
 DECIMALS = 18
 OPEN, CLOSE, LIQUIDATE = 0, 1, 2
-_ANY_COST = 2**256 - 1
+ANY_COST = 2**256 - 1
 _UNITS = Currency("", DECIMALS)
 
 
 class OptionType(IntEnum):
-    """Lyra's kinds of position; the vault opens the first two only."""
+    """Lyra's kinds of position: held, or written against base or quote collateral."""
 
     LONG_CALL = 0
     LONG_PUT = 1
@@ -42,6 +42,15 @@ class OptionType(IntEnum):
         """+1 held, -1 written."""
         return 1 if self <= OptionType.LONG_PUT else -1
 
+
+EXPOSURES = {
+    OptionType.LONG_CALL: "longCall",
+    OptionType.LONG_PUT: "longPut",
+    OptionType.SHORT_CALL_BASE: "shortCallBase",
+    OptionType.SHORT_CALL_QUOTE: "shortCallQuote",
+    OptionType.SHORT_PUT_QUOTE: "shortPut",
+}
+"""Where a strike counts each kind."""
 
 LONG = {Right.CALL: OptionType.LONG_CALL, Right.PUT: OptionType.LONG_PUT}
 
@@ -124,7 +133,7 @@ def close_long(market: Market, order: Order, listed: Listed, position_id: int) -
     option, units = option_leg(market, order)
     if order.limit.currency != market.quote.currency or order.limit.units <= 0:
         raise refused(order, f"its limit {order.limit} is no proceeds in {market.quote.currency}")
-    bounds = position_id, order.limit.units, _ANY_COST
+    bounds = position_id, order.limit.units, ANY_COST
     return (_trade(market, listed, "closePosition", LONG[option.right], -units, bounds),)
 
 
@@ -143,14 +152,24 @@ def settle(market: Market, position_ids: list[int], boards: list[int]) -> tuple[
     return (*calls, plain_call(market.settler.address, data, words))
 
 
-def permits(market: Market, terms_of: Callable[[int], Listed | None]) -> tuple[Permit, ...]:
-    """Opening and closing longs on listed strikes, settling, and exact approvals of the quote token."""
+ShortWords = Callable[[Listed, Mapping[str, Any], bool], str]
+"""Words of a trade of a written option, opening or not; raises `OrderRejected` outside its bounds."""
+
+
+def permits(
+    market: Market, terms_of: Callable[[int], Listed | None], shorts: ShortWords | None = None, *tokens: Token
+) -> tuple[Permit, ...]:
+    """
+    Opening and closing on listed strikes, settling, and exact approvals of the quote token.
+
+    Longs only, unless `shorts` puts the others in words; `tokens` are further ones the market may take.
+    """
     return (
-        Permit(market.contract, "openPosition", _trade_words(market, terms_of, buys=True)),
-        Permit(market.contract, "closePosition", _trade_words(market, terms_of, buys=False)),
+        Permit(market.contract, "openPosition", _trade_words(market, terms_of, shorts, buys=True)),
+        Permit(market.contract, "closePosition", _trade_words(market, terms_of, shorts, buys=False)),
         Permit(market.contract, "settleExpiredBoard", _settle_words("settleExpiredBoard")),
         Permit(market.settler, "settleOptions", _settle_words("settleOptions")),
-        approve_permit(market.quote, market.contract.address, "lyra"),
+        *(approve_permit(token, market.contract.address, "lyra") for token in (market.quote, *tokens)),
     )
 
 
@@ -258,13 +277,15 @@ def _said(market: Market, listed: Listed, terms: Mapping[str, Any], *, buys: boo
 
 
 def _trade_words(
-    market: Market, terms_of: Callable[[int], Listed | None], *, buys: bool
+    market: Market, terms_of: Callable[[int], Listed | None], shorts: ShortWords | None, *, buys: bool
 ) -> Callable[[Mapping[str, Any]], str]:
     def words(arguments: Mapping[str, Any]) -> str:
         terms = arguments["params"]
         listed = terms_of(terms["strikeId"])
         if listed is None:
             raise _unlisted(f"strike {terms['strikeId']} is not listed")
+        if shorts is not None and terms["optionType"] > OptionType.LONG_PUT:
+            return shorts(listed, terms, buys)
         if terms["optionType"] not in (OptionType.LONG_CALL, OptionType.LONG_PUT) or terms["setCollateralTo"]:
             raise _unlisted("only long options are listed, which take no collateral")
         if buys and (terms["maxTotalCost"] >= 2**128 or terms["positionId"]):

@@ -1,7 +1,7 @@
 """Everything a decision looks at on chain, read at one and the same block."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any
 
@@ -9,6 +9,7 @@ from adapters.evm.aave import AaveMarket
 from adapters.evm.batch_reads import Reads, steady, together
 from adapters.evm.chain import BlockTag, Chain
 from adapters.evm.lyra import LyraOptions
+from adapters.evm.price_guard import Feed
 from engine.errors import MarketDataError
 from engine.market import OnchainState
 
@@ -34,11 +35,13 @@ class OnchainReader:
     chain : where they are
     lending : markets; the first one's oracle gives the prices, the others' must agree within 1 %
     options : options markets whose strikes are listed; None without one
+    feeds : price feeds in USD by token code, each fresh and whole (`price_guard.Feed`), that must agree too
     """
 
     chain: Chain
     lending: Sequence[AaveMarket]
     options: LyraOptions | None = None
+    feeds: Mapping[str, Feed] = field(default_factory=dict)
 
     def state(self, *, block: BlockTag = "latest") -> OnchainState:
         """
@@ -81,7 +84,7 @@ class OnchainReader:
             block=head.number,
             block_hash=head.hash,
             at=head.at,
-            prices=self._prices(found),
+            prices=self._prices(found, head.timestamp),
             lending=lending,
             options=found.get("options", ()),
             gas_price_wei=gas_price_wei,
@@ -92,12 +95,15 @@ class OnchainReader:
         reads: dict[str, Reads[Any]] = {}
         for market in self.lending:
             reads |= {f"{market.name} prices": market.price_reads(), f"{market.name} terms": market.lending_reads()}
+        reads |= {f"{code} feed": feed.reads() for code, feed in self.feeds.items()}
         return reads | ({"options": self.options.listing_reads()} if self.options else {})
 
-    def _prices(self, answers: Mapping[str, Any]) -> dict[str, float]:
+    def _prices(self, answers: Mapping[str, Any], now: int) -> dict[str, float]:
         found: dict[str, float] = {}
         for market in self.lending:
             merge_prices(found, answers[f"{market.name} prices"], market.name)
+        for code, feed in self.feeds.items():
+            merge_prices(found, {code: feed.price(answers[f"{code} feed"], now)}, f"feed {feed.name}")
         if _WRAPPED in found:
             found[_NATIVE] = found[_WRAPPED]
         return dict(sorted(found.items()))

@@ -283,8 +283,8 @@ class HttpNode:
 class _Timed(io.RawIOBase):
     """A socket read against one deadline, so that a drip of bytes cannot stretch it."""
 
-    def __init__(self, sock: socket.socket, until: float) -> None:
-        self._sock, self._until = sock, until
+    def __init__(self, sock: socket.socket, until: float, held: io.BufferedIOBase) -> None:
+        self._sock, self._until, self._held = sock, until, held  # what is held keeps the socket open
 
     def readable(self) -> bool:
         return True
@@ -296,12 +296,15 @@ class _Timed(io.RawIOBase):
         self._sock.settimeout(left)
         return self._sock.recv_into(buffer)
 
+    def close(self) -> None:
+        self._held.close()
+        super().close()
+
 
 class _TimedResponse(http.client.HTTPResponse):
     def __init__(self, sock: socket.socket, *arguments: Any, until: float, **named: Any) -> None:
         super().__init__(sock, *arguments, **named)
-        self.fp.close()
-        self.fp = io.BufferedReader(_Timed(sock, until))
+        self.fp = io.BufferedReader(_Timed(sock, until, self.fp))
 
 
 def _reply(answer: object, serial: object) -> Reply:

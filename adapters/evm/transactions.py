@@ -1,14 +1,16 @@
 """The executor: one native transaction at a time, remembered before it leaves, never sent blindly twice."""
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
 from threading import Lock
 from typing import Any, Protocol
 
 from eth_utils.crypto import keccak
 
 from adapters.evm.chain import Chain
+from adapters.evm.fees import GasBudgetExceeded, GasPolicy, afforded, first_fee, replacing_fees
+from adapters.evm.finality import Attempt, Standing, attempt, missing_nonces, standing
+from engine.entries import EntryStatus
 from engine.errors import OrderRejected, OutcomeUnknown, VenueUnavailable
 from engine.orders import Address
 from engine.ports import Receipt
@@ -16,8 +18,8 @@ from engine.ports import Receipt
 GAS_MARGIN = 13, 10
 """Gas limit over estimate: Lyra's estimates came out 6-13 % too low (shared chain notes, trap 3)."""
 
-_GWEI = 10**9
-_POLL_SECONDS = 0.05
+_FIRST_PAUSE_SECONDS, _POLL_SECONDS = 0.001, 0.5
+_TRANSFER_GAS = 21_000
 
 Remember = Callable[[str, bytes], None]
 """Makes hash and raw bytes durable; called before the bytes leave this machine."""
@@ -34,20 +36,16 @@ class Sender(Protocol):
         """Raw bytes of the signed transaction."""
 
 
-@dataclass(frozen=True, slots=True)
-class GasPolicy:
-    """
-    What may be paid: wei per gas at most, wei per gas to the proposer, wei that stay on the account.
+class NonceTaken(OrderRejected):
+    """Another transaction used the nonce in a final block: what was sent can never act, and cost nothing."""
 
-    `wait_seconds` bounds the wait for a block and for finality together. `gas_limit` replaces the
-    node's estimate where it has none to trust (a chain in this process).
-    """
-
-    max_fee_wei: int = 500 * _GWEI
-    tip_wei: int = _GWEI
-    floor_wei: int = 0
-    wait_seconds: float = 900.0
-    gas_limit: int | None = None
+    def __init__(self, stands: Standing) -> None:
+        self.standing = stands
+        super().__init__(
+            f"transaction {stands.hashes[-1]} is void",
+            why=stands.why,
+            todo="run `hedge reconcile`: the chain says what happened instead",
+        )
 
 
 class Executor:
@@ -61,6 +59,8 @@ class Executor:
     remember : see `Remember`
     policy : fees and waits
     local : a chain whose blocks we make ourselves; finality is then mined, not awaited
+    outstanding : raw bytes remembered earlier that are not known to be final or void; while one of them
+        can still act nothing new is sent
     """
 
     def __init__(
@@ -71,33 +71,84 @@ class Executor:
         remember: Remember,
         policy: GasPolicy | None = None,
         local: bool = False,
+        outstanding: Callable[[], Iterable[bytes]] = tuple,
     ) -> None:
         self.chain, self.sender, self._remember = chain, sender, remember
         self.policy, self.local = policy or GasPolicy(), local
+        self._outstanding = outstanding
         self._one_in_flight = Lock()
 
     def send(self, to: Address, data: bytes) -> Receipt:
         """
         Send one transaction and wait until it is final; `receipt.status` says whether it reverted.
 
+        One that no block takes within `policy.patience_seconds` is replaced by the same call at higher
+        fees, within the budget; every attempt is remembered before it leaves, and one nonce acts once.
+
         Raises
         ------
-        OrderRejected : refused before it left: it would revert, fees over the bound, too little ether
+        OrderRejected : refused before it left (it would revert, gas over its budget, too little ether),
+            or void: `NonceTaken`
         VenueUnavailable : nothing left: no node, or an earlier transaction is still pending
         OutcomeUnknown : it left and is not final within the wait; give its raw bytes to `settle`
         """
         with self._one_in_flight:
-            raw = self.sender.sign_native(self._transaction(to, data))
-            self._remember("0x" + keccak(raw).hex(), raw)
-            return self._broadcast(raw)
+            first = self._signed(self._transaction(to, data))
+            self._broadcast(first)
+            return self._await([first])
 
-    def settle(self, raw: bytes) -> Receipt:
+    def settle(self, *raws: bytes) -> Receipt:
         """
-        Bring a remembered transaction to its end: look its hash up, and only if no node knows it
-        broadcast the same bytes again, which can never act twice (faults F19, F23, F24).
+        Bring a remembered transaction, or all remembered attempts at one nonce, to their end.
+
+        Their hashes are looked up, and only if no node knows one the last bytes are broadcast again, which
+        can never act twice (faults F19, F23, F24). Raises as `send` does.
         """
         with self._one_in_flight:
-            return self._await(raw) if self._known(raw) else self._broadcast(raw)
+            attempts = [attempt(raw) for raw in raws]
+            unused = self.chain.nonce(self.sender.address) <= attempts[0].nonce
+            if unused and not any(map(self._known, attempts)):
+                self._broadcast(attempts[-1])
+            return self._await(attempts)
+
+    def standings(self, raws: Iterable[bytes]) -> tuple[Standing, ...]:
+        """
+        Where each nonce of the remembered transactions stands now, by nonce; sends nothing.
+
+        Raises `InputError` for bytes that are no transaction, `OrderRejected` for another chain's.
+        """
+        by_nonce: dict[int, list[Attempt]] = {}
+        for each in map(attempt, raws):
+            if each.chain_id != self.chain.chain_id:
+                raise OrderRejected(
+                    f"transaction {each.hash} refused",
+                    why=f"it is for chain {each.chain_id}, this is {self.chain.chain_id}",
+                    todo="use the journal of this chain",
+                )
+            by_nonce.setdefault(each.nonce, []).append(each)
+        return tuple(self._standing(by_nonce[nonce]) for nonce in sorted(by_nonce))
+
+    def recover(self, raws: Iterable[bytes]) -> tuple[Standing, ...]:
+        """
+        After a crash, an eviction or a reorganisation: every remembered nonce up to where it can go.
+
+        What no node knows is broadcast again as the same bytes, in order of nonce; a nonce that nothing was
+        ever sent for, with one of ours waiting behind it, is filled with an empty transfer to ourselves
+        (faults F21). Waits for nothing: ask `settle` for those still in flight.
+        """
+        with self._one_in_flight:
+            remembered = list(raws)
+            before = self.standings(remembered)
+            flying = [each for each in before if each.status is EntryStatus.IN_FLIGHT]
+            for nonce in missing_nonces(self.chain.nonce(self.sender.address), [each.nonce for each in flying]):
+                filler = self._signed(self._transfer(nonce))
+                remembered.append(filler.raw)
+                self._broadcast(filler)
+            for each in flying:
+                last = next(raw for raw in reversed(remembered) if attempt(raw).hash == each.hashes[-1])
+                if each.receipt is None and not any(self.chain.transaction(name) for name in each.hashes):
+                    self._again([attempt(last)])
+            return self.standings(remembered)
 
     def finality(self, transaction_hash: str) -> Receipt:
         """The receipt of a mined transaction, ours or another's, once final. Raises `OutcomeUnknown`."""
@@ -117,94 +168,148 @@ class Executor:
             else:
                 time.sleep(_POLL_SECONDS)
 
-    def _broadcast(self, raw: bytes) -> Receipt:
+    def _signed(self, transaction: dict[str, Any]) -> Attempt:
+        """Signed and remembered: from here on it may leave."""
+        raw = self.sender.sign_native(transaction)
+        self._remember("0x" + keccak(raw).hex(), raw)
+        return attempt(raw)
+
+    def _broadcast(self, sent: Attempt) -> None:
         try:
-            self.chain.send_raw(raw)
+            self.chain.send_raw(sent.raw)
         except OutcomeUnknown as unsure:
-            if not self._known(raw):
+            if not (self._known(sent) or self.chain.receipt(sent.hash)):
                 raise OutcomeUnknown(
-                    f"transaction 0x{keccak(raw).hex()} may be in",
+                    f"transaction {sent.hash} may be in",
                     why=f"{unsure.why}; the node does not know it now",
                     todo="run `hedge resume`: it looks the hash up before anything else",
                 ) from unsure
-        return self._await(raw)
 
-    def _await(self, raw: bytes) -> Receipt:
-        hash_ = "0x" + keccak(raw).hex()
-        until = time.monotonic() + self.policy.wait_seconds
+    def _await(self, attempts: Sequence[Attempt]) -> Receipt:
+        attempts = list(attempts)
+        now = time.monotonic()
+        until, replace_at, stuck = now + self.policy.wait_seconds, now + self.policy.patience_seconds, ""
+        pause = _FIRST_PAUSE_SECONDS
         while True:
-            receipt = self.chain.receipt(hash_)
-            if receipt is not None and receipt.final:
-                return receipt
-            if receipt is not None and self.local:
+            stands = self._standing(attempts)
+            if stands.status is EntryStatus.FINAL and stands.receipt is not None:
+                return stands.receipt
+            if stands.status is EntryStatus.VOID:
+                raise NonceTaken(stands)
+            if self.local and (stands.receipt is not None or self.chain.nonce(self.sender.address) > stands.nonce):
                 self.chain.mine_to_final()
                 continue
             if time.monotonic() > until:
                 raise OutcomeUnknown(
-                    f"transaction {hash_} is not final",
-                    why="not mined in time" if receipt is None else f"block {receipt.block} can still go",
+                    f"transaction {attempts[-1].hash} is not final",
+                    why=f"{stands.why} in time{stuck}" if stands.receipt is None else stands.why,
                     todo="wait and run `hedge resume`; it is not sent again while a node knows it",
                 )
-            if receipt is None and not self._known(raw):  # dropped by a reorganisation or evicted
-                self._again(raw)
-            time.sleep(_POLL_SECONDS)
+            if stands.receipt is None:
+                if not any(map(self._known, attempts)):  # dropped by a reorganisation, or evicted
+                    self._again(attempts)
+                elif time.monotonic() > replace_at and not stuck:
+                    stuck = self._replace(attempts)
+                    replace_at = time.monotonic() + self.policy.patience_seconds
+            time.sleep(pause)
+            pause = min(2 * pause, _POLL_SECONDS)
 
-    def _again(self, raw: bytes) -> None:
+    def _standing(self, attempts: Sequence[Attempt]) -> Standing:
+        """Without a receipt counts are asked, then receipts again: a nonce seen as used has its receipt by then."""
+        sender, nonce = self.sender.address, attempts[0].nonce
+        used = used_finally = 0
+        found = self._receipts(attempts)
+        if not found and (used := self.chain.nonce(sender)) > nonce:
+            used_finally = self.chain.nonce(sender, block=self.chain.heads().final)
+            found = self._receipts(attempts)
+        return standing(nonce, [each.hash for each in attempts], found, used=used, used_finally=used_finally)
+
+    def _receipts(self, attempts: Sequence[Attempt]) -> dict[str, Receipt]:
+        return {each.hash: receipt for each in attempts if (receipt := self.chain.receipt(each.hash)) is not None}
+
+    def _replace(self, attempts: list[Attempt]) -> str:
+        """Adds an attempt at higher fees; the reason why not where gas is over its budget."""
+        last = attempts[-1]
         try:
-            self.chain.send_raw(raw)
-        except OrderRejected as broken:
-            raise OutcomeUnknown(
-                f"transaction 0x{keccak(raw).hex()} vanished",
-                why=f"the node takes the same bytes no more: {broken.why}",
-                todo="run `hedge reconcile`: the chain says what happened",
-            ) from broken
+            fees = replacing_fees(last.fees, self.chain.block().base_fee_wei, last.gas, self.policy)
+        except GasBudgetExceeded as over:
+            return f"; {over.what}: {over.why}"
+        terms = self._terms(last.nonce, last.to, last.data, last.gas, fees.max_fee_wei, fees.tip_wei)
+        attempts.append(self._signed(terms))
+        try:
+            self.chain.send_raw(attempts[-1].raw)
+        except (OrderRejected, OutcomeUnknown):
+            return ""  # the one before is mined, or still waits; the next round sees
+        return ""
+
+    def _again(self, attempts: list[Attempt]) -> None:
+        """The same bytes first; where the node takes them no more for their fee, the same call at a higher one."""
+        last = attempts[-1]
+        try:
+            self.chain.send_raw(last.raw)
         except OutcomeUnknown:
             return  # looked up again in the next round
+        except OrderRejected as broken:
+            base = self.chain.block().base_fee_wei
+            why = self._replace(attempts) if last.fees.max_fee_wei < base else f"; {broken.why}"
+            if why:
+                raise OutcomeUnknown(
+                    f"transaction {last.hash} vanished",
+                    why=f"the node takes the same bytes no more{why}",
+                    todo="run `hedge reconcile`: the chain says what happened",
+                ) from broken
 
-    def _known(self, raw: bytes) -> bool:
-        return self.chain.transaction("0x" + keccak(raw).hex()) is not None
+    def _known(self, sent: Attempt) -> bool:
+        return self.chain.transaction(sent.hash) is not None
 
     def _transaction(self, to: Address, data: bytes) -> dict[str, Any]:
-        sender, chain = self.sender.address, self.chain
-        nonce = chain.nonce(sender)
-        if chain.nonce(sender, block="pending") > nonce:
+        sender = self.chain.sender(self.sender.address)
+        waiting = [each.nonce for each in map(attempt, self._outstanding()) if each.nonce >= sender.nonce]
+        if waiting or sender.pending > sender.nonce:
             raise VenueUnavailable(
                 "executor is busy",
-                why=f"transaction {nonce} of {sender} is still pending",
+                why=f"transaction {min(waiting, default=sender.nonce)} of {self.sender.address} is still pending",
                 todo="wait for it, or `hedge resume`; nothing was sent",
             )
-        head = chain.block()
+        base = sender.head.base_fee_wei
         gas = self.policy.gas_limit or min(
-            chain.estimate_gas(to, data, sender=sender) * GAS_MARGIN[0] // GAS_MARGIN[1], head.gas_limit
+            self.chain.estimate_gas(to, data, sender=self.sender.address) * GAS_MARGIN[0] // GAS_MARGIN[1],
+            sender.head.gas_limit,
         )
-        fee = self._fee(head.base_fee_wei)
-        needed = gas * fee + self.policy.floor_wei
-        held = chain.balance(sender)
-        if held < needed:
-            raise OrderRejected(
-                f"executor {sender} holds {held / 1e18:.6f} ether",
-                why=f"{needed / 1e18:.6f} are needed, its floor included",
-                todo="fund the executor; nothing was sent",
-            )
+        fee = afforded(self._fee(base), gas, self.policy, least_wei=base + self.policy.tip_wei)
+        self._funded(sender.balance, gas * fee + self.policy.floor_wei)
+        return self._terms(sender.nonce, to, data, gas, fee, min(self.policy.tip_wei, fee))
+
+    def _transfer(self, nonce: int) -> dict[str, Any]:
+        """Nothing, to ourselves: what fills a nonce."""
+        base = self.chain.block().base_fee_wei
+        fee = afforded(self._fee(base), _TRANSFER_GAS, self.policy, least_wei=base + self.policy.tip_wei)
+        return self._terms(nonce, self.sender.address, b"", _TRANSFER_GAS, fee, min(self.policy.tip_wei, fee))
+
+    def _terms(self, nonce: int, to: str, data: bytes, gas: int, fee: int, tip: int) -> dict[str, Any]:
         return {
             "type": 2,
-            "chainId": chain.chain_id,
+            "chainId": self.chain.chain_id,
             "nonce": nonce,
             "to": to,
             "value": 0,
             "data": "0x" + data.hex(),
             "gas": gas,
             "maxFeePerGas": fee,
-            "maxPriorityFeePerGas": min(self.policy.tip_wei, fee),
+            "maxPriorityFeePerGas": tip,
         }
 
-    def _fee(self, base_fee_wei: int) -> int:
-        """Twice the base fee and the tip, within the bound (EIP-1559); faults F47."""
-        if base_fee_wei + self.policy.tip_wei > self.policy.max_fee_wei:
+    def _funded(self, held: int, needed: int) -> None:
+        if held < needed:
             raise OrderRejected(
-                "gas is over its budget",
-                why=f"{(base_fee_wei + self.policy.tip_wei) / _GWEI:.3g} gwei asked, "
-                f"{self.policy.max_fee_wei / _GWEI:.3g} gwei allowed",
-                todo="wait for cheaper gas or raise chain.max_fee_gwei; nothing was sent",
+                f"executor {self.sender.address} holds {held / 1e18:.6f} ether",
+                why=f"{needed / 1e18:.6f} are needed, its floor included",
+                todo="fund the executor; nothing was sent",
             )
-        return min(2 * base_fee_wei + self.policy.tip_wei, self.policy.max_fee_wei)
+
+    def _fee(self, base_fee_wei: int) -> int:
+        """Most wei per gas of a first try (EIP-1559); faults F47."""
+        return first_fee(base_fee_wei, self.policy)
+
+
+__all__ = ["Executor", "GasPolicy", "NonceTaken", "Remember", "Sender"]

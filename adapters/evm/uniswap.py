@@ -1,61 +1,34 @@
 """Uniswap v3 as a venue: swaps inside a bound, quoted by the pool, refused when spot left its own average."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
-from math import expm1, log
+from typing import Any
 
-from adapters.evm.chain import BlockTag, Chain, Reverted
+from adapters.evm.batch_reads import Reads, together
+from adapters.evm.chain import BlockTag, Chain
 from adapters.evm.contract import Contract
 from adapters.evm.erc20 import transferred
+from adapters.evm.peg_watch import PegWatch
+from adapters.evm.price_guard import PriceGuard, PriceReading, agreed, believed, pool_reads
 from adapters.evm.uniswap_wire import Swap, SwapPool, encode, fee, found, permits, swap
 from adapters.evm.wire import Holder, Permit, change, fill, slippage
 from contracts_abi import load
-from engine.errors import MarketDataError, VenueError
+from engine.errors import VenueError
 from engine.money import Money
 from engine.orders import Address, Call, Fill, Order
 from engine.ports import Receipt
-
-_TICK = log(1.0001)
-
-
-@dataclass(frozen=True, slots=True)
-class PriceGuard:
-    """
-    How far spot may be from its time-weighted average, and what a pool needs to be believed.
-
-    `window_seconds` of average; `most` as a share of the average (0.02 = 2 %); `least_liquidity` in the
-    pool's own L; `least_observations` that its oracle must keep (faults F42, F43).
-    """
-
-    window_seconds: int = 300
-    most: float = 0.02
-    least_liquidity: int = 1
-    least_observations: int = 2
-
-
-@dataclass(frozen=True, slots=True)
-class PriceReading:
-    """
-    Spot and average of one pool, as ticks of token1 per token0.
-
-    `deviation` is spot over average, less one, in that direction.
-    """
-
-    spot_tick: int
-    mean_tick: float
-    liquidity: int
-    observations: int
-
-    @property
-    def deviation(self) -> float:
-        """Signed, as a share of the average."""
-        return expm1((self.spot_tick - self.mean_tick) * _TICK)
 
 
 class UniswapSwaps:
     """
     Swaps on listed Uniswap v3 pools (port `engine.ports.OnchainVenue`).
+
+    Parameters
+    ----------
+    guard : what a pool must satisfy to be quoted; None quotes any
+    oracle : USD per token by code from a second source, held against the pool's average
+    peg : refuses to buy a token that has left what it is redeemed for
 
     Source
     ------
@@ -71,12 +44,15 @@ class UniswapSwaps:
         quoter: Address,
         pools: Sequence[SwapPool],
         guard: PriceGuard | None = None,
+        oracle: Reads[dict[str, float]] | None = None,
+        peg: PegWatch | None = None,
         name: str = "uniswap",
     ) -> None:
         self.chain, self.holder, self.name = chain, holder, name
         self.router = Contract(router, load("uniswap-swap-router-02"))
         self._quoter = Contract(quoter, load("uniswap-quoter-v2"))
         self.pools, self.guard = tuple(pools), guard
+        self.oracle, self.peg = oracle, peg
 
     def permits(self) -> tuple[Permit, ...]:
         """What a vault must allow for this venue."""
@@ -86,10 +62,13 @@ class UniswapSwaps:
         """
         What is paid (-) or received (+) at this block in the limit's token, the pool's fee included.
 
-        Raises `MarketDataError` when spot is too far from its average, or the pool cannot say.
+        Raises `MarketDataError` when spot is too far from its average, the pool cannot say, a second source
+        disagrees, or what would be bought has left its peg.
         """
         asked = swap(self.pools, order)
         self._guarded(asked.pool)
+        if self.peg is not None:
+            self.peg.refuse_depegged(asked.pool, asked.received)
         terms = {
             "tokenIn": asked.paid.address,
             "tokenOut": asked.received.address,
@@ -154,30 +133,18 @@ class UniswapSwaps:
 
         Raises `MarketDataError` if the pool's oracle does not reach back that far.
         """
-        seconds = (self.guard or PriceGuard()).window_seconds
-        number = block if isinstance(block, int) else self.chain.block(block).number
-        try:
-            slot, past, liquidity = self.chain.read_many(
-                [
-                    pool.contract.query("slot0"),
-                    pool.contract.query("observe", [seconds, 0]),
-                    pool.contract.query("liquidity"),
-                ],
-                block=number,
-            )
-        except Reverted as refusal:
-            raise _unpriced(pool, f"its oracle does not reach back {seconds} s ({refusal.reason})") from refusal
-        first, last = past["tickCumulatives"]
-        return PriceReading(slot["tick"], (last - first) / seconds, liquidity, slot["observationCardinality"])
+        return pool_reads(pool, (self.guard or PriceGuard()).window_seconds).at(self.chain, block)
 
     def _guarded(self, pool: SwapPool) -> None:
         if self.guard is None:
             return
-        seen = self.reading(pool)
-        if seen.observations < self.guard.least_observations or seen.liquidity < self.guard.least_liquidity:
-            raise _unpriced(pool, f"{seen.observations} observations and liquidity {seen.liquidity} are too thin")
-        if abs(seen.deviation) > self.guard.most:
-            raise _unpriced(pool, f"spot is {seen.deviation:+.2%} off its average, {self.guard.most:.2%} allowed")
+        wanted: dict[str, Reads[Any]] = {"pool": pool_reads(pool, self.guard.window_seconds)}
+        if self.oracle is not None:
+            wanted["oracle"] = self.oracle
+        answers = together(wanted).at(self.chain)
+        seen = believed(pool, answers["pool"], self.guard)
+        if self.oracle is not None:
+            agreed(pool, seen, answers["oracle"], self.guard)
 
     def _moved(self, order: Order, asked: Swap, receipt: Receipt, paid: int, received: int) -> None:
         safe, pool = self.holder.safe, asked.pool.address
@@ -191,6 +158,4 @@ class UniswapSwaps:
             )
 
 
-def _unpriced(pool: SwapPool, why: str) -> MarketDataError:
-    names = "/".join(token.currency.code for token in pool.tokens)
-    return MarketDataError(f"pool {names} is no price source now", why=why, todo="wait, or use another pool")
+__all__ = ["PriceGuard", "PriceReading", "UniswapSwaps"]

@@ -31,6 +31,7 @@ from adapters.evm.deploy_aave import deploy_aave
 from adapters.evm.deploy_builder import Builder, interface
 from adapters.evm.deploy_lyra import deploy_lyra
 from adapters.evm.deploy_market import advance, prepare_market, set_eth_price, settle_boards
+from adapters.evm.deploy_perp import deploy_perp
 from adapters.evm.deploy_safe import deploy_safe, deploy_safe_stack
 from adapters.evm.deploy_tokens import deploy_tokens, mint
 from adapters.evm.deploy_uniswap import deploy_uniswap
@@ -75,6 +76,13 @@ _INTERFACES = {
     "lyra-synthetix-adapter": "lyra-synthetix-adapter",
     "lyra-pool-hedger": "lyra-pool-hedger",
     "lyra-viewer": "lyra-option-market-viewer",
+    "perp-clearing-house": "perp-clearing-house",
+    "perp-vault": "perp-vault",
+    "perp-account-balance": "perp-account-balance",
+    "perp-exchange": "perp-exchange",
+    "perp-registry": "perp-market-registry",
+    "perp-ETH": "perp-base-token",
+    "perp-VOL": "perp-base-token",
     **dict.fromkeys(("USDC", "DAI", "sUSD", "WETH", "sETH"), "erc20"),
 }
 
@@ -85,7 +93,7 @@ class World:
     Where everything is on the local chain.
 
     `addresses` maps names to addresses: token symbols, ``safe-*``, ``uniswap-*``, ``pool-*``,
-    ``aave-cheap-*``, ``aave-dear-*``, ``lyra-*``. `state` is the plain state dump, None if it was
+    ``aave-cheap-*``, ``aave-dear-*``, ``lyra-*``, ``perp-*``. `state` is the plain state dump, None if it was
     built in place.
     """
 
@@ -124,6 +132,7 @@ def build_world(chain: Chain, *, cache: Path | None = None) -> World:
     book |= deploy_uniswap(builder, book, eth_usd=BUILT_ETH_USD)
     book |= deploy_aave(builder, book, eth_usd=BUILT_ETH_USD)
     book |= deploy_lyra(builder, book, eth_usd=BUILT_ETH_USD)
+    book |= deploy_perp(builder, book)
     return World(book)
 
 

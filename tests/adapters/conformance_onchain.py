@@ -5,15 +5,32 @@ from decimal import Decimal
 
 import pytest
 
+from adapters.evm.capabilities import capability
 from engine.errors import EngineError
 from engine.orders import OrderLeg
+
+CONDITIONAL = {"requestRedeem"}
+"""Calls that a venue needs only where one of its listings has them."""
 
 
 class OnchainVenueContract:
     """`asked` is an order within its limit on the stage `s`; `funded` makes what it needs beforehand."""
 
+    def paid(self, asked, fill):
+        """Cash of the limit's currency in a fill, fees included; a margined venue books none and overrides this."""
+        currency = asked.limit.currency
+        cash = sum(c.held.units for c in fill.changes if c.instrument.id == currency.code and c.venue == "vault")
+        return cash - sum(fee.units for fee in fill.fees.values() if fee.currency == currency)
+
     def test_its_name_is_the_one_orders_carry(self, venue, asked):
         assert venue.name == asked.venue
+
+    def test_its_capability_table_names_just_the_calls_it_asks_for(self, venue, asked):
+        table = capability(venue)
+
+        assert set(table.calls) - CONDITIONAL <= {permit.function for permit in venue.permits()} <= set(table.calls)
+        known = {each.contract.address: each.contract for each in venue.permits()}
+        assert {known[c.to].decode_call(c.data)[0] for c in venue.calls(asked)} <= set(table.calls)
 
     def test_a_quote_is_in_the_limits_currency_and_its_sign_says_who_pays(self, venue, asked):
         quoted = venue.quote(asked)
@@ -67,10 +84,7 @@ class OnchainVenueContract:
     def test_a_fill_is_never_worse_than_its_limit(self, s, venue, asked):
         (fill,) = venue.read(asked, s.run((venue, asked)))
 
-        currency = asked.limit.currency
-        cash = sum(c.held.units for c in fill.changes if c.instrument.id == currency.code and c.venue == "vault")
-        fees = sum(fee.units for fee in fill.fees.values() if fee.currency == currency)
-        assert cash - fees >= asked.limit.units
+        assert self.paid(asked, fill) >= asked.limit.units
 
     def test_reading_again_or_elsewhere_finds_no_more(self, s, venue, asked):
         receipt = s.run((venue, asked))

@@ -21,6 +21,10 @@ def pins(name):
     return found
 
 
+RUN_EXTRAS = {"demo", "local-chain"}
+"""What `make demo` installs; the other extras are the operator's choice and the tests' need."""
+
+
 def project():
     return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
@@ -28,8 +32,9 @@ def project():
 def needed(*, dev):
     declared = project()
     yield from declared["project"]["dependencies"]
-    for extra in declared["project"]["optional-dependencies"].values():
-        yield from extra
+    for name, extra in declared["project"]["optional-dependencies"].items():
+        if dev or name in RUN_EXTRAS:
+            yield from extra
     yield from declared["dependency-groups"]["build"]
     if dev:
         yield from declared["dependency-groups"]["dev"]

@@ -68,11 +68,22 @@ def test_a_package_changed_in_the_cache_is_refused_and_counts_as_missing(
 
 
 def test_every_interface_we_hold_is_part_of_the_published_one(fetched_packages: None) -> None:
-    for name, row in contracts_abi.sources()["contract"].items():
+    rows = contracts_abi.sources()["contract"]
+    for name, row in rows.items():
+        if "package" not in row:
+            continue
         published = packages.artifact(row["package"], row["artifact"]).abi
         theirs = {_shape(entry) for entry in published}
 
         assert {_shape(entry) for entry in contracts_abi.load(name)} <= theirs, name
+
+
+def test_an_interface_without_a_package_says_where_it_was_published() -> None:
+    rows = {name: row for name, row in contracts_abi.sources()["contract"].items() if "package" not in row}
+
+    assert rows
+    assert all(row["source"].startswith("https://") and row["licence"] and row["home"] for row in rows.values())
+    assert all(contracts_abi.load(name) for name in rows)
 
 
 def test_an_interface_changed_by_one_byte_is_refused() -> None:

@@ -10,6 +10,7 @@ import pytest
 from adapters.evm.chain import Chain, Reverted
 from adapters.evm.contract import Contract
 from adapters.evm.deploy_builder import Builder, account
+from adapters.evm.deploy_perp import open_markets
 from adapters.evm.world import World, advance, open_world, prepare_market, start_world
 
 from .conftest import ASOF, BASE_IV, ETH_USD, EXPIRIES, STRIKES
@@ -162,3 +163,23 @@ def test_a_kept_chain_comes_back_with_its_state_and_clock(cached_world: World, t
         assert world.contract("USDC").read(again, "balanceOf", account(5).address) == 11
         assert again.block().at == ASOF + timedelta(seconds=1)
         assert again.mine().at == ASOF + timedelta(seconds=2)
+
+
+@pytest.mark.parametrize("backend", ["anvil", "in-process"])
+def test_perpetual_markets_are_opened_at_the_days_prices_on_both_backends(cached_world: World, backend: str) -> None:
+    prices = {"ETH": ETH_USD, "VOL": Decimal(65)}
+    with open_world("anvil" if backend == "anvil" else "in-process") as (chain, world):
+        chain.warp(ASOF)
+        open_markets(chain, world.addresses, prices)
+        for market, price in prices.items():
+            base = world.contract(f"perp-{market}")
+            mark = world.contract("perp-account-balance").read(chain, "getMarkPrice", base.address)
+
+            assert base.read(chain, "getIndexPrice", 0) == int(price * WAD)
+            assert abs(Decimal(mark) / WAD / price - 1) < Decimal("1e-3")
+            assert world["perp-quote"].lower() > base.address.lower()
+
+
+def test_the_dumped_world_stays_small(cached_world: World) -> None:
+    assert cached_world.state is not None
+    assert cached_world.state.stat().st_size < 2_500_000

@@ -15,6 +15,7 @@ from engine.instruments import (
     LiquidityRange,
     Perpetual,
     PowerPerpetual,
+    VaultShare,
     from_terms,
     terms,
 )
@@ -34,6 +35,7 @@ from tests.engine.terms import EXPIRY, condor, spx
         PowerPerpetual("squeeth", "WETH", Currency("WETH", 18)),
         LiquidityRange("uniswap-v3", Currency("WETH", 18), Currency("USDC", 6), Decimal(1200), Decimal("2000.5"), 3000),
         FundShare("VIXY"),
+        VaultShare("yvUSDC", Currency("USDC", 6), 6),
     ],
 )
 def test_terms_written_and_read_back_are_the_same_instrument(instrument):
@@ -74,3 +76,10 @@ def test_a_range_rises_from_above_zero(lower, upper):
 def test_a_strike_that_is_no_level_is_refused(strike):
     with pytest.raises(InvalidStructure, match="must be positive"):
         spx(strike, "C")
+
+
+def test_a_vault_share_is_no_unit_of_its_asset():
+    share = VaultShare("yvUSDC", Currency("USDC", 6))
+
+    assert share.currency == Currency("USDC", 6)
+    assert (share.unit.code, share.unit.decimals) == ("yvUSDC vault share", 18)

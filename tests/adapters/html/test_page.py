@@ -13,7 +13,9 @@ import pytest
 
 from adapters.html.page import render
 from engine.money import usd
-from engine.report.blended import BookState, Headline, PeriodReturn, PositionRow
+from engine.report.blended import BookState, Headline
+from engine.report.book_rows import PositionRow
+from engine.report.performance import PeriodReturn
 from tests.engine.report.sample_report import sample
 
 VOID = {"meta", "link", "br", "hr", "img", "input", "col", "wbr"}
@@ -100,7 +102,7 @@ def test_every_chart_in_the_page_is_well_formed():
 def test_tables_have_captions_and_headers_with_scope():
     tree = Tree(render(sample()))
 
-    assert tree.tags.count("table") == tree.tags.count("caption") == 15
+    assert tree.tags.count("table") == tree.tags.count("caption") == 17
     assert {value for tag, name, value in tree.attributes if tag == "th" and name == "scope"} == {"col", "row"}
     assert tree.tags.count("th") == sum(tag == "th" and name == "scope" for tag, name, _ in tree.attributes)
 

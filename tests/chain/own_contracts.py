@@ -1,0 +1,29 @@
+"""Contracts of our own, written in Vyper beside the tests: compiled once, created on a local chain."""
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from eth_utils.address import to_checksum_address
+
+from adapters.evm.contract import Contract, encode_constructor
+from adapters.evm.deploy_builder import Builder
+from engine.orders import Address
+
+FOLDER = Path(__file__).parent / "contracts"
+
+
+@cache
+def compiled(name: str) -> tuple[list[dict[str, Any]], bytes]:
+    """ABI and creation code of `contracts/<name>.vy`."""
+    from vyper import compile_code  # half a second that most tests do not need
+
+    made = compile_code((FOLDER / f"{name}.vy").read_text(encoding="utf-8"), output_formats=("abi", "bytecode"))
+    return made["abi"], bytes.fromhex(made["bytecode"].removeprefix("0x"))
+
+
+def create(builder: Builder, name: str, *arguments: object) -> Contract:
+    """A new contract of ours with its whole ABI."""
+    abi, code = compiled(name)
+    receipt = builder._send(None, code + encode_constructor(abi, arguments), 0)
+    return Contract(Address(to_checksum_address(str(receipt["contractAddress"]))), abi)
