@@ -102,7 +102,7 @@ def wish(herge: Herge, order: Order) -> Wish:
 
 def buy(herge: Herge, asked: Wish, period: int) -> tuple[Call, ...]:
     """Buy for the vault; the treasury has no maximum price, so the exact approval is the only bound."""
-    arguments = (asked.strategy.contract.address, herge.safe, asked.units, period, [])
+    arguments: tuple[object, ...] = (asked.strategy.contract.address, herge.safe, asked.units, period, [])
     data = herge.treasury.encode("buy", *arguments)
     call = plain_call(herge.treasury.address, data, _said_buy(asked.strategy, asked.units, period))
     return with_approval(herge.money, herge.treasury.address, asked.bound, TREASURY, call)

@@ -78,7 +78,7 @@ class Otoken:
 
         Source: Gamma `MarginCalculator`, fully collateralised vault type 0.
         """
-        scale = 10 ** (OTOKEN_DECIMALS + PRICE_DECIMALS - self.collateral.currency.decimals)
+        scale: int = 10 ** (OTOKEN_DECIMALS + PRICE_DECIMALS - self.collateral.currency.decimals)
         return -(-self.strike * units // scale)
 
     def pays(self, units: int, price: int) -> int:
@@ -89,7 +89,8 @@ class Otoken:
         """
         intrinsic = max(0, self.right.sign * (price - self.strike))
         rate: int = intrinsic * 10**self.collateral.currency.decimals // 10**PRICE_DECIMALS
-        return rate * units // 10**OTOKEN_DECIMALS
+        paid: int = rate * units // 10**OTOKEN_DECIMALS
+        return paid
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from engine.instruments import (
     Perpetual,
     PowerPerpetual,
     VanillaOption,
+    VaultShare,
 )
 from engine.pricing.black import greeks
 from engine.risk.book_greeks import unit_greeks
@@ -39,14 +40,12 @@ def unit_worth(instrument: Instrument, view: PricingView) -> float:
 
 def unit_gain(instrument: Instrument, before: PricingView, after: PricingView) -> float:
     """USD that one unit held from one market to the next gained, everything revalued."""
-    match instrument:
-        case Perpetual(inverse=True):
-            ratio = perpetual_mark(instrument, after).price / perpetual_mark(instrument, before).price
-            return float(instrument.multiplier) * (ratio - 1.0)
-        case Future() | Perpetual():
-            return float(unit_values(instrument, after, _NOW)[0] - unit_values(instrument, before, _NOW)[0])
-        case _:
-            return unit_worth(instrument, after) - unit_worth(instrument, before)
+    if isinstance(instrument, Perpetual) and instrument.inverse:
+        ratio = perpetual_mark(instrument, after).price / perpetual_mark(instrument, before).price
+        return float(instrument.multiplier) * (ratio - 1.0)
+    if isinstance(instrument, Future | Perpetual):
+        return float(unit_values(instrument, after, _NOW)[0] - unit_values(instrument, before, _NOW)[0])
+    return unit_worth(instrument, after) - unit_worth(instrument, before)
 
 
 def unit_explained(instrument: Instrument, before: PricingView, after: PricingView) -> dict[str, float]:
@@ -68,6 +67,9 @@ def unit_explained(instrument: Instrument, before: PricingView, after: PricingVi
             return _option(instrument, before, after)
         case Cash() | LendingSupply() | LendingDebt():
             code = instrument.currency.code
+            return {"depeg" if code in STABLES else "delta": unit_gain(instrument, before, after)}
+        case VaultShare():
+            code = instrument.asset.code
             return {"depeg" if code in STABLES else "delta": unit_gain(instrument, before, after)}
         case Future() | Perpetual():
             return {"delta": unit_gain(instrument, before, after)}

@@ -38,7 +38,7 @@ def test_the_published_schema_is_that_of_the_policy():
 
 
 def test_every_number_of_the_file_says_where_it_comes_from():
-    text = written(Policy()).split("[[rules]]")[0]
+    text = written(Policy()).split("[[")[0]
     keys = [line for line in text.splitlines() if " = " in line and not line.startswith("#")]
 
     assert len(keys) > 35
@@ -64,6 +64,12 @@ def test_every_rule_of_the_file_has_a_source_and_conditions():
         ("[regime]\nvix_calm = 26.0\n", ConfigError, "vix_none <= vix_calm"),
         ("[regime]\nvix_calm = nan\n", ConfigError, "regime.vix_calm"),
         ("[consensus]\nneeded = 4\n", ConfigError, "needed <= families"),
+        ("[regime]\nvix_none = 16.0\n", ConfigError, "no two levels may be one"),
+        ("[regime]\nvix_step = 4.0\n", ConfigError, "vix_step"),
+        ('[limits]\nsession_new_outer = "26%"\n', LimitOutOfRange, "less than or equal to 25%"),
+        ('[layering]\nstep = "26%"\n', LimitOutOfRange, "layering.step = 26%"),
+        ("[core]\ndte_min = 20\n", ConfigError, "overlaps band overlay"),
+        ('[[layers]]\nname = "x"\nrole = "tail"\n', ConfigError, "layers.x.holds"),
         (
             '[[rules]]\nid = "x"\nwhen = ["rsi_spx < 45"]\nthen = ["freeze all"]\nsource = "S61"\nsays = "x"\n',
             ConfigError,
@@ -86,6 +92,38 @@ def test_a_file_that_contradicts_itself_is_refused_by_key_value_and_rule(write, 
         read_policy(write(text))
 
     assert said in str(refused.value)
+
+
+@pytest.mark.requirement("X01", "X03")
+@pytest.mark.parametrize(
+    ("written_so", "instead", "said"),
+    [
+        ('dte = "15-20 days"', 'dte = "15-30 days"', "overlaps band overlay"),
+        ('dte = "15-45 days"', 'dte = "7-45 days"', "overlaps band outer-short"),
+        ('dte = "15-45 days"', 'dte = "15-45"', "layers.outer-intermediate.dte = '15-45'"),
+        ('role = "core condor"', 'role = "core condor"\ndte = "30-60 days"', "core.dte_min and core.dte_max say it"),
+        ('wings = "5% to 7% out', 'wings = "5 to 7 out', "layers.outer-short.wings"),
+        ("break-even, by price", "break-even, by luck", "layers.tail.wings"),
+        ('budget = "20%"', 'budget = "21%"', "hedge.budget = 101%"),
+        ('name = "tail"', 'name = "end"', "arm knows no 'tail'"),
+    ],
+)
+def test_a_layer_that_means_nothing_is_refused_by_its_key(write, written_so, instead, said):
+    text = written(Policy()).replace('dte = ""\n', "")
+    assert written_so in text
+
+    with pytest.raises(ConfigError) as refused:
+        read_policy(write(text.replace(written_so, instead)))
+
+    assert said in str(refused.value)
+
+
+def test_a_refusal_says_nothing_of_the_library_that_found_it(write):
+    with pytest.raises(ConfigError) as refused:
+        read_policy(write("[core]\ndte_min = 50\n"))
+
+    assert str(refused.value).startswith("policy.toml: core: dte_min <= dte_target")
+    assert "Value error" not in str(refused.value)
 
 
 def test_two_policies_differ_by_key():
