@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import isfinite
 
+from adapters.evm.chain import Reverted
 from adapters.evm.shock import Effect, Shock, Verdict
 from adapters.evm.shocks import Scenario
 from engine import cycle
@@ -115,7 +116,7 @@ def look(desk: Desk) -> Look:
         view = pricing_view(snapshot)
         held = tuple(Held(position, worth(position, view)) for position in positions)
         return Look(held, health, _readings(desk, snapshot, view, book))
-    except MarketDataError as unseen:
+    except (MarketDataError, Reverted) as unseen:
         return Look(tuple(Held(position, None) for position in positions), health, (), str(unseen))
 
 

@@ -2,6 +2,7 @@
 
 import re
 
+from adapters.evm.chain import Reverted
 from adapters.evm.fees import GasBudgetExceeded
 from adapters.evm.fork import Sent
 from adapters.evm.shock import Around, Stage, Verdict
@@ -90,7 +91,7 @@ def _limits(desk: Desk, plan: Plan) -> str:
         cycle.checked(plan, desk.observe(), balances.book(desk.journal.entries()), desk.policy)
     except LimitBreached as breached:
         return f"limits: {breached.why}"
-    except MarketDataError as unseen:
+    except (MarketDataError, Reverted) as unseen:
         return f"market data: {unseen}"
     return ""
 

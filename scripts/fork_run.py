@@ -3,6 +3,7 @@
 import time
 
 from adapters.evm import shocks
+from adapters.evm.chain import Reverted
 from adapters.evm.shocks import Scenario
 from adapters.evm.uniswap_wire import Swap, swap
 from engine.errors import MarketDataError
@@ -49,7 +50,7 @@ def run(base: Base, scenario: Scenario, first: Look) -> Run:
 def _gates(desk: Desk, plan: Plan | None, found: Run) -> None:
     try:
         found.verdicts += policy_says(desk, desk.observe(), plan)
-    except MarketDataError as unseen:
+    except (MarketDataError, Reverted) as unseen:
         found.notes.append(f"market not observed: {unseen}")
 
 
