@@ -31,7 +31,10 @@ OWNER_ACCOUNTS = (1, 2, 3)
 RAMP_ACCOUNT = 5
 EXECUTOR_ETHER = "2"
 ETHER_SHARE = Decimal("0.04")
-"""Of risk capital, held as ether in the vault; the rest of the sleeve's target is USDC."""
+"""Of risk capital, held as ether in the vault; the rest of the sleeve is USDC."""
+
+FUNDED = Decimal("0.9")
+"""Of the sleeve's target that a new desk starts with: at the target itself no new risk is added (X05)."""
 
 _BEFORE = timedelta(minutes=20)
 _BOARD_DAYS = (21, 35)
@@ -102,7 +105,7 @@ def furnish(
 def opening(policy: Policy, eth_usd: Decimal) -> dict[str, list[Money]]:
     """What the owners put in: dollars at the broker, stablecoins and ether in the vault."""
     whole = policy.book.risk_capital
-    sleeve = whole * policy.limits.sleeve_target
+    sleeve = whole * policy.limits.sleeve_target * FUNDED
     ether = min(whole * ETHER_SHARE, sleeve)
     return {
         "broker": [Money.rounded(whole - sleeve, USD)],
