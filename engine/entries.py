@@ -18,6 +18,7 @@ Account = NewType("Account", str)
 `equity:trading` is the counter-side of every exchange of one commodity for another;
 `equity:capital:SLEEVE` is money put in or taken out, or moved between sleeves;
 `equity:marks:SLEEVE` is the counter-side of marks that change no asset;
+`equity:suspense:SLEEVE` is what was adopted from a venue until its cause is known;
 `income:KIND:SLEEVE` and `expenses:KIND:SLEEVE` bear the flows that are not exchanges.
 """
 

@@ -24,6 +24,7 @@ DONE = 0
 UNEXPECTED = 1
 USAGE = 2
 AWAITS_APPROVAL = 10
+WAITING = 20
 INTERRUPTED = 130
 
 _CODES: tuple[tuple[type[EngineError], int], ...] = (
@@ -35,7 +36,7 @@ _CODES: tuple[tuple[type[EngineError], int], ...] = (
     (AlreadyApplied, 12),
     (ApprovalError, 11),
     (OrderRejected, 21),
-    (VenueError, 20),
+    (VenueError, WAITING),
     (DoesNotReconcile, 23),
     (LedgerError, 74),
     (SchemaMismatch, 74),

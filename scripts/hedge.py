@@ -8,14 +8,13 @@ import typer
 from typer.exceptions import TyperException
 
 from engine.errors import EngineError
-from scripts import chain, ledger, market, policy, rebalance, simulate, workspace_verbs
+from scripts import chain, ledger, market, policy, rebalance, report, simulate, workspace_verbs
 from scripts.allocate import allocate
 from scripts.demo import demo
 from scripts.exits import INTERRUPTED, UNEXPECTED, USAGE, exit_code
 from scripts.explain import explain
 from scripts.margin import margin
 from scripts.price import price
-from scripts.report import report
 from scripts.signals import signals
 from scripts.stress import stress
 from scripts.surface import surface
@@ -45,7 +44,7 @@ app.command("approve")(rebalance.approve)
 app.command("apply")(rebalance.apply)
 app.command("reconcile")(ledger.reconcile)
 app.add_typer(ledger.app, name="ledger")
-app.command("report")(report)
+app.add_typer(report.app, name="report")
 app.add_typer(simulate.app, name="simulate")
 
 

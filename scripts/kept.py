@@ -10,7 +10,6 @@ from engine.entries import Entry
 from engine.ledger.balances import valuation_day
 from engine.ledger.reconcile import BreakKind
 from engine.money import Currency, Money
-from engine.report import marks
 from engine.report.book_rows import BreakRow
 from engine.report.kept_view import read_view
 from engine.report.marks import Mark, Marks
@@ -23,7 +22,7 @@ RECONCILIATION = "reconciliation"
 
 def kept_marks(journal: SqlJournal) -> Marks:
     """Every mark the journal keeps."""
-    return Marks([marks.read(note.text) for note in journal.notes(MARK)])
+    return Marks.of(note.text for note in journal.notes(MARK))
 
 
 def kept_market(journal: SqlJournal, day: date) -> PricingView | None:

@@ -130,16 +130,18 @@ def _traded(one: "LayerProposal") -> str:
 
 
 def _rolls(decision: "Decision") -> "tuple[RollDue, ...]":
-    from decimal import Decimal
-
     from engine.cycle import limits_of
+    from engine.money import Money
     from engine.policy.rolls import rolls_due
     from engine.positions import Position, Sleeve
 
     measured = limits_of(decision.snapshot, decision.view, decision.frame)
 
     def drawdown_after(legs: "Sequence[OrderLeg]") -> float:
-        added = [Position(leg.instrument, Decimal(leg.quantity), Sleeve.CONDOR, "broker") for leg in legs]
+        added = [
+            Position(leg.instrument, Money.of(leg.quantity, leg.instrument.unit), Sleeve.CONDOR, "broker")
+            for leg in legs
+        ]
         return next(one.reading for one in measured(decision.book.plus(added), 0.0) if one.limit == "drawdown_2sd")
 
     limits = decision.frame.limits

@@ -19,7 +19,7 @@ from engine.report.kept_view import written_view
 from engine.report.liquidity import DAYS, liquidity_rows, quick_ratio_rows
 from engine.report.marks import Mark, Marks
 from engine.report.tenors import greek_rows
-from engine.report.valued import book_of, by_day, paid_in, total, worth_of
+from engine.report.valued import blended, book_of, by_day, paid_in, total, worth_of
 from engine.risk.drawdown import down_cells
 from engine.risk.exits import exit_costs
 from engine.risk.liquidity import book_ratio
@@ -90,7 +90,7 @@ def _without(book: Book, entries: Sequence[Entry]) -> Book:
 
 def _taken_apart(mark: Mark, seen: Snapshot, before: Mark, then: Snapshot, entries: Sequence[Entry]) -> Mark:
     """The mark with the result since the one before; one of the same day takes its place and what it took apart."""
-    put_in = sum(paid_in(by_day(entries), Marks([before, mark])).values(), Money.zero(USD))
+    put_in = sum(blended(paid_in(by_day(entries), Marks([before, mark]))).values(), Money.zero(USD))
     gained = total(worth_of(seen.book, mark)) - total(worth_of(then.book, before))
     parts = day_parts(then, seen, entries, result=gained - put_in)
     if before.day == mark.day:

@@ -1,6 +1,6 @@
 """A period's report from a journal on disk: no chain, no broker and no market are asked."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from adapters.sql.journal import SqlJournal
 from adapters.sql.storage import database_url
 from engine.entries import Entry
 from engine.errors import InputError
-from engine.ledger.balances import valuation_day
+from engine.ledger.balances import trial_balance, valuation_day
 from engine.report.figures import Why, figure, why
 from engine.report.marks import Marks
 from engine.report.period import Period, period
@@ -26,13 +26,14 @@ def read_report(journal: SqlJournal, name: str, marks: Marks | None = None) -> P
 
     `marks` are the journal's own unless given. Raises `InputError` for a period of which it knows nothing.
     """
-    found = marks or kept_marks(journal)
-    about = _about(journal, name, found)
+    found, days = marks or kept_marks(journal), journal.daily()
+    about = _about(days, name, found)
+    before = [entry for entry in days if valuation_day(entry.at) <= about.opens]
     return report(
         Source(
             period=about,
-            opening=journal.balances(until=about.opens),
-            days=journal.daily(after=about.opens, until=about.last),
+            opening=trial_balance(before),
+            days=[entry for entry in days if about.opens < valuation_day(entry.at) <= about.last],
             marks=found,
             breaks=open_breaks(journal, about.last),
             late=_late(journal, about, found),
@@ -71,9 +72,8 @@ def _numbered(journal: SqlJournal) -> Iterator[tuple[int, Entry]]:
         yield from entries_in(connection)
 
 
-def _about(journal: SqlJournal, name: str, marks: Marks) -> Period:
-    days = [valuation_day(entry.at) for entry in journal.daily()]
-    known = [*days, *marks.days]
+def _about(days: Sequence[Entry], name: str, marks: Marks) -> Period:
+    known = [*(valuation_day(entry.at) for entry in days), *marks.days]
     if not known:
         raise InputError("report refused", why="the journal is empty", todo="post something, or name another folder")
     return period(name, begins=min(known), ends=max(known))

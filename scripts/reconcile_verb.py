@@ -16,7 +16,6 @@ from scripts.marking import keep
 from scripts.output import emit_json, say
 from scripts.reconciling import Compared, adoption, compare, remember
 
-WAITING = 20
 """Exit code: nothing is wrong, something is not final yet; run it again."""
 
 
@@ -65,6 +64,8 @@ def show_reconciled(outcome: Outcome, posted: Sequence[Entry], workspace: Path, 
             say(f"next: {line}")
     require_agreement(stopping)
     if outcome.compared.found:
+        from scripts.exits import WAITING
+
         raise typer.Exit(WAITING)
     if not as_json:
         say(

@@ -17,7 +17,6 @@ from engine.positions import Book, Sleeve
 from engine.report.blended import BlendedReport, BookState, EngineNav, Headline, Provenance
 from engine.report.book_rows import AccountTotal, ApprovalRow, FillRow, PlanRow
 from engine.report.exposure import condor_payoff, heat_map, lending_rows, limit_rows, position_rows, scenario_rows
-from engine.report.marks import Marks
 from engine.report.performance import Attribution, CostPart, NavPoint, PeriodReturn, WaccRow
 from engine.report.period import INCEPTION
 from engine.report.period_report import PeriodReport
@@ -73,7 +72,7 @@ def compose(desk: Desk, story: Story) -> BlendedReport:
     snapshot, book = desk.observe(), balances.book(desk.journal.entries())
     view, opened_view = pricing_view(snapshot), pricing_view(story.opened)
     mark = make(desk)
-    result = read_report(desk.journal, INCEPTION, Marks([*kept_marks(desk.journal).all(), mark]))
+    result = read_report(desk.journal, INCEPTION, kept_marks(desk.journal).with_last(mark))
     measure = frame(story.opened, opened_view, story.opened_book, desk.policy)
     readings = limits_of(story.opened, opened_view, measure)(story.opened_book, 0.0)
     capital = cost_of_capital(story.opened, story.opened_book, opened_view, desk.policy)

@@ -95,7 +95,8 @@ def validated(model: type[Model], written: dict[str, Any], name: str) -> Model:
         return model.model_validate(written)
     except ValidationError as refused:
         fault = refused.errors(include_input=False, include_url=False)[0]
-        key = ".".join(str(part) for part in fault["loc"])
+        key = _key(written, fault["loc"])
+        why = re.sub(r"^Value error, |Decimal\('([^']*)'\)", r"\1", str(fault["msg"]))
         if fault["type"] == "extra_forbidden":
             close = get_close_matches(str(fault["loc"][-1]), _keys(model), n=1)
             hint = f"did you mean {close[0]!r}?" if close else "remove it"
@@ -103,10 +104,10 @@ def validated(model: type[Model], written: dict[str, Any], name: str) -> Model:
         if "less_than" in fault["type"] or "greater_than" in fault["type"]:
             raise LimitOutOfRange(
                 f"{name}: {key} = {_lookup(written, fault['loc'])}",
-                why=re.sub(r"Decimal\('([^']*)'\)", r"\1", str(fault["msg"])),
+                why=_in_percent(why) if str(_lookup(written, fault["loc"])).endswith("%") else why,
                 todo="set a value inside the allowed range",
             ) from None
-        raise ConfigError(f"{name}: {key}", why=str(fault["msg"]), todo="correct the value") from None
+        raise ConfigError(f"{name}: {key}" if key else name, why=why, todo="correct the value") from None
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -114,16 +115,37 @@ def _read(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ConfigError(
-            f"{path.name} not found", why="this folder is not a workspace", todo="run `hedge init` or name the folder"
+            f"{path} not found",
+            why="there is no such file",
+            todo="name an existing file, or make a folder: `hedge init`",
         ) from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as broken:
         raise ConfigError(f"{path.name} cannot be read", why=str(broken), todo="correct the file") from None
 
 
+def _key(written: dict[str, Any], location: tuple[int | str, ...]) -> str:
+    """The key path, a table's entry by its name rather than its number."""
+    parts: list[str] = []
+    for at, part in enumerate(location):
+        entry = _lookup(written, location[: at + 1])
+        named = entry.get("id") or entry.get("name") if isinstance(part, int) and isinstance(entry, dict) else None
+        parts.append(str(named or part))
+    return ".".join(parts)
+
+
+def _in_percent(said: str) -> str:
+    return re.sub(
+        r"\d+(?:\.\d+)?$", lambda share: f"{Decimal(share.group()) * 100:f}".rstrip("0").rstrip(".") + "%", said
+    )
+
+
 def _lookup(written: dict[str, Any], location: tuple[int | str, ...]) -> Any:
     value: Any = written
     for part in location:
-        value = value.get(part, "?") if isinstance(value, dict) else "?"
+        if isinstance(value, dict):
+            value = value.get(part, "?")
+        else:
+            value = value[part] if isinstance(value, list) and isinstance(part, int) and part < len(value) else "?"
     return value
 
 

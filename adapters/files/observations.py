@@ -96,6 +96,12 @@ def read_observations(folder: Path) -> Observations:
     found = {series.name: series for series in _recorded(folder)}
     for path in sorted(folder.glob("observations*")):
         found |= {series.name: series for series in read_table(path)}
+    if not found:
+        raise InputError(
+            f"folder {folder.name} refused",
+            why="no file in it is an observation",
+            todo="lay it out: docs/observations.md",
+        )
     return Observations(dict(sorted(found.items())))
 
 

@@ -10,15 +10,17 @@ from pydantic.fields import FieldInfo
 
 from adapters.files.config import load_policy
 from engine.policy.judgement import rulebook, signals_for
+from engine.policy.layer_text import LayerText
 from engine.policy.rulebook import MemberText, RuleText
-from engine.policy.settings import Policy, share
+from engine.policy.settings import Policy
+from engine.policy.shares import share
 
 _HEAD = (
     "# Every number of the method. Shares are percentages in quotes, money is in quotes; what is left out keeps",
-    "# its default. A comment names the requirement a number comes from. Rules and members stand whole: a file",
-    "# that lists any replaces the table.",
+    "# its default. A comment names the requirement a number comes from. Layers, rules and members stand",
+    "# whole: a file that lists any replaces the table.",
 )
-_TABLES = ("rules", "members")
+_TABLES = ("layers", "rules", "members")
 
 
 class Difference(NamedTuple):
@@ -50,6 +52,8 @@ def written(policy: Policy) -> str:
             section: BaseModel = getattr(policy, name)
             lines += ["", f"[{name}]"]
             lines += [_line(key, field, getattr(section, key)) for key, field in type(section).model_fields.items()]
+    for layer in policy.layers:
+        lines += ["", "[[layers]]", *_layer(layer)]
     for rule in policy.rules:
         lines += ["", "[[rules]]", *_rule(rule)]
     for member in policy.members:
@@ -70,6 +74,8 @@ def _flat(policy: Policy) -> Iterator[tuple[str, str]]:
             section: BaseModel = getattr(policy, name)
             for key, field in type(section).model_fields.items():
                 yield f"{name}.{key}", _value(field, getattr(section, key))
+    for layer in policy.layers:
+        yield f"layers.{layer.name}", "; ".join(_layer(layer))
     for rule in policy.rules:
         yield f"rules.{rule.id}", "; ".join(_rule(rule))
     for member in policy.members:
@@ -96,6 +102,11 @@ def _plain(value: Any) -> str:
         return f"[{', '.join(_plain(part) for part in value)}]"
     text = str(value).replace("\\", "\\\\").replace('"', '\\"')
     return f'"{text}"'
+
+
+def _layer(layer: LayerText) -> list[str]:
+    fields = type(layer).model_fields
+    return [f"{key} = {_value(fields[key], getattr(layer, key))}" for key in fields]
 
 
 def _rule(rule: RuleText) -> list[str]:

@@ -9,7 +9,7 @@ import numpy as np
 from engine.policy.consensus import Ballot, Decision, Quorum, Stance, Verdict, flips, judge
 from engine.policy.regime import LeverageCurve, Regime, ZoneLevels, regime
 from engine.policy.rule import Act, Finding, findings
-from engine.policy.rulebook import LAYERS, Rulebook, ballots, compiled
+from engine.policy.rulebook import Rulebook, ballots, compiled
 from engine.policy.ruling import Ruling
 from engine.policy.settings import Policy, RegimeSettings
 from engine.signals.catalogue import FIXED, by_name
@@ -28,7 +28,8 @@ class Judgement:
 
     `score` runs from -1 to 1, positive for more hedge (X10), and `hedge_ratio` follows from it; `leverage` is
     the share of the borrow sleeve's target that may stand (X07); `armed` are layers, `frozen` what may not
-    grow ("loan", "defi", "all"), `favoured` domains and tenors. `verdict` says whether risk may be added.
+    grow ("loan", "defi", "all"), also where the feed of a rule that freezes it went missing (F89);
+    `favoured` are domains and tenors. `verdict` says whether risk may be added.
     """
 
     table: SignalTable
@@ -60,7 +61,7 @@ class Judgement:
         stops = []
         if self.verdict.decision is not Decision.INCREASE:
             stops.append(f"the committee decides {self.verdict.decision}")
-        stops += [f"{each.rule.id} stands" for each in self.findings if each.fires and self._freezes(each)]
+        stops += [_stop(each) for each in self.findings if _freezes(each)]
         if not self.regime.leverage:
             stops.append(f"VIX {self.regime.vix:.2f} bears no leverage (X07)")
         return Ruling(
@@ -71,10 +72,6 @@ class Judgement:
             self.beta_binds,
             "; ".join(stops),
         )
-
-    @staticmethod
-    def _freezes(found: Finding) -> bool:
-        return any(effect.act is Act.FREEZE for effect in found.rule.then)
 
     def would_flip(self) -> tuple[tuple[str, Stance, Decision], ...]:
         """Every single vote that, cast otherwise, changes what the committee decides."""
@@ -89,7 +86,7 @@ def signals_for(meetings: Sequence[date], sessions: Days, settings: RegimeSettin
 
 def rulebook(policy: Policy, signals: Sequence[Signal]) -> Rulebook:
     """The policy's rules and seats held against the signals. Raises `ConfigError` with the key path."""
-    return compiled(policy.rules, policy.members, by_name(signals), LAYERS)
+    return compiled(policy.rules, policy.members, by_name(signals), [layer.name for layer in policy.layers])
 
 
 def judgement(
@@ -127,6 +124,7 @@ def conclude(table: SignalTable, book: Rulebook, policy: Policy) -> Judgement:
     effects = [effect for each in found if each.fires for effect in each.rule.then]
     score = float(np.clip(sum(effect.amount for effect in effects if effect.act is Act.SCORE), -1.0, 1.0))
     named = {act: frozenset(effect.what for effect in effects if effect.act is act) for act in Act}
+    frozen = {effect.what for each in found if _freezes(each) for effect in each.rule.then if effect.act is Act.FREEZE}
     return Judgement(
         table=table,
         regime=state,
@@ -136,11 +134,23 @@ def conclude(table: SignalTable, book: Rulebook, policy: Policy) -> Judgement:
         score=score,
         hedge_ratio=hedge_ratio_of(score, float(policy.hedge.ratio)),
         armed=named[Act.ARM],
-        frozen=named[Act.FREEZE],
+        frozen=frozenset(frozen),
         favoured=named[Act.FAVOUR],
         beta_binds="beta" in named[Act.BIND],
         rolls=bool(named[Act.ROLL]),
     )
+
+
+def _freezes(found: Finding) -> bool:
+    """Whether a rule stops new risk: it stands, or it cannot be told because a feed went missing (F89)."""
+    asks = any(effect.act is Act.FREEZE for effect in found.rule.then)
+    return asks and bool(found.fires or found.dropped)
+
+
+def _stop(found: Finding) -> str:
+    if found.fires:
+        return f"{found.rule.id} stands"
+    return f"{found.rule.id} cannot be told, {', '.join(found.dropped)} went missing (F89)"
 
 
 def hedge_ratio_of(score: float, neutral: float = 1.0) -> float:

@@ -81,7 +81,9 @@ class Layer:
         return self.role in {Role.CORE, Role.OVERLAY}
 
 
-_SHORT, _INTERMEDIATE, _STRUCTURAL = HORIZONS
+_SHORT, _INTERMEDIATE, _STRUCTURAL = (
+    replace(band, name=name) for band, name in zip(HORIZONS, ("outer-short", "outer-intermediate", "tail"), strict=True)
+)
 _NEAR_WINGS, _FAR_WINGS, _TAIL_WINGS = (band.rule for band in BANDS)
 _TAILS = (Kind.INDEX_PUT, Kind.INDEX_CALL)
 _VIX = (Kind.VIX_FUTURE, Kind.VIX_CALL_SPREAD, Kind.VIX_FUND)
@@ -107,7 +109,7 @@ DEFAULT = (
           (Kind.COIN_PUT, Kind.COIN_CALL, Kind.COLLATERAL), _budget(5), "S29, S30, S66"),
 )
 # fmt: on
-"""The layers that rules may arm. Budget shares and windows of VIX and sleeve layers are this policy's own choice."""
+"""The layers of the default policy; budget shares and windows of VIX and sleeve layers are its own choice."""
 
 _APART = ((Role.CORE, Role.OVERLAY), (Role.OUTER, Role.TAIL))
 """Roles whose windows must not overlap: the condor books, and the outer horizons (X01)."""

@@ -88,14 +88,14 @@ def leverage(vix: Floats, curve: LeverageCurve) -> Floats:
     """
     The multiplier in force at each close.
 
-    It changes only when VIX has moved a whole `step` from where it last changed, except that it never stands
-    above what the curve gives at the present VIX (X07).
+    It changes only when VIX has moved a whole `step` from where the multiplier last changed, except that it never
+    stands above what the curve gives at the present VIX (X07).
     """
     asked = curve.multiplier(vix)
     standing = np.empty(len(vix))
-    anchor, held = np.nan, 0.0
+    anchor, held = np.nan, np.nan
     for at, (level, m) in enumerate(zip(vix.tolist(), asked.tolist(), strict=True)):
-        if not abs(level - anchor) < curve.step or held > m:
+        if held != m and (not abs(level - anchor) < curve.step or held > m):
             anchor, held = level, m
         standing[at] = held
     return standing

@@ -16,6 +16,7 @@ _SCALES = {"%": Decimal("0.01"), "bp": Decimal("0.0001")} | dict.fromkeys(
     ("points", "sd", "x", "sessions", "days", "sign", "yes"), Decimal(1)
 )
 _SHARES = frozenset({"%", "bp"})
+_PLACES = 12  # a share worked out of two sums carries float noise: a fall of exactly 8 % is one (D22)
 _CONDITION = re.compile(r"(?P<signal>\w+)\s*(?P<op><=|>=|<|>)\s*(?P<level>[+-]?[\d.]+)\s*(?P<unit>\S*)")
 _TRUTH = re.compile(r"(?P<signal>\w+)\s+is\s+(?P<truth>yes|no)")
 _EFFECT = re.compile(r"(?P<act>\w+)\s+(?P<what>\S+)")
@@ -56,7 +57,8 @@ class Condition:
     written: str
 
     def holds(self, values: Floats) -> Floats:
-        """1 where it holds, 0 where it does not, NaN where the signal is unseen."""
+        """1 where it holds, 0 where it does not, NaN where the signal is unseen; a level met to 12 places is met."""
+        values = np.round(values, _PLACES)
         with np.errstate(invalid="ignore"):
             match self.op:
                 case "<":
@@ -115,7 +117,8 @@ class Finding:
     How one rule stands at one close.
 
     `fires` is None where too much is unseen to tell; `met`, `unmet` and `unseen` are its conditions as
-    written; `since` counts the closes for which it has stood, today's included.
+    written; `since` counts the closes for which it has stood, today's included. `dropped` are signals that
+    were seen at an earlier close and without which it cannot be told now.
     """
 
     rule: Rule
@@ -124,6 +127,7 @@ class Finding:
     unmet: tuple[str, ...]
     unseen: tuple[str, ...]
     since: int
+    dropped: tuple[str, ...] = ()
 
 
 def condition(written: str, signals: Mapping[str, Signal], where: str) -> Condition:
@@ -233,6 +237,7 @@ def findings(rules: Sequence[Rule], table: SignalTable, row: int = -1) -> tuple[
                 tuple(text for text, state in states.items() if state == 0.0),
                 tuple(text for text, state in states.items() if np.isnan(state)),
                 since,
+                tuple(name for name in rule.signals if table.dropped(name, row)) if np.isnan(now) else (),
             )
         )
     return tuple(found)

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from engine.errors import ConfigError
 from engine.market import Floats
 from engine.policy.consensus import Ballot, Stance
+from engine.policy.layers import DEFAULT
 from engine.policy.rule import Condition, Rule, condition, rule_of
 from engine.signals.columns import Signal, SignalTable
 from engine.signals.panel import Family, SignalPanel
@@ -124,18 +125,8 @@ def _seat(name: str, family: Family, more: Sequence[str], less: Sequence[str], s
     return MemberText(name=name, family=family, more=tuple(more), less=tuple(less), source=source)
 
 
-LAYERS = (
-    "core",
-    "overlay",
-    "outer-short",
-    "outer-intermediate",
-    "tail",
-    "vix-first",
-    "vix-second",
-    "vix-increment",
-    "defi-protection",
-)
-"""What rules may arm."""
+LAYERS = tuple(layer.name for layer in DEFAULT)
+"""What rules may arm where a policy lists no layers of its own."""
 
 RULES: tuple[RuleText, ...] = (
     _rule(

@@ -6,23 +6,13 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from engine.policy.bands import Band
+from engine.policy.layer_text import LAYER_TEXTS, LayerText, layer_of
+from engine.policy.layers import Combine, LayerTable
+from engine.policy.outer_layer import OuterMode
 from engine.policy.rulebook import MEMBERS, RULES, MemberText, RuleText
+from engine.policy.shares import Share, share
 from engine.signals.panel import Family
-
-
-def share(written: Any) -> Decimal:
-    """A percentage in quotes as a decimal share: "15%" is 0.15; anything else is refused."""
-    if isinstance(written, Decimal):
-        return written
-    if not isinstance(written, str) or not written.strip().endswith("%"):
-        raise ValueError(f'a share is written as a percentage in quotes, "15%", not {written!r}')
-    try:
-        share = Decimal(written.strip()[:-1]) / 100
-    except InvalidOperation:
-        raise ValueError(f"{written!r} is not a percentage") from None
-    if not share.is_finite():
-        raise ValueError(f"{written!r} is not finite")
-    return share
 
 
 def _money(written: Any) -> Decimal:
@@ -39,7 +29,6 @@ def _money(written: Any) -> Decimal:
     return sum_
 
 
-Share = Annotated[Decimal, BeforeValidator(share)]
 Dollars = Annotated[Decimal, BeforeValidator(_money), Field(gt=0)]
 
 
@@ -68,8 +57,8 @@ class Limits(_Section):
     drawdown_2sd: Annotated[Share, Field(gt=0, le=Decimal("0.5"))] = Field(
         default=share("6%"), description="S40, D11: of committed capital"
     )
-    session_new_outer: Annotated[Share, Field(gt=0, le=1)] = Field(
-        default=share("25%"), description="S41, D12: of defined-risk capital, in high volatility"
+    session_new_outer: Annotated[Share, Field(gt=0, le=Decimal("0.25"))] = Field(
+        default=share("25%"), description="S41, D12, X12: of defined-risk capital, in high volatility; never above 25%"
     )
     quick_ratio_min: Annotated[float, Field(ge=1)] = Field(default=1.0, description="S47, D13")
     health_factor_min: Annotated[float, Field(ge=1.25)] = Field(default=1.5, description="D16, D17: after stress")
@@ -179,6 +168,46 @@ class ConsensusSettings(_Section):
     )
 
 
+class LayeringSettings(_Section):
+    """How armed layers are opened."""
+
+    outer_mode: OuterMode = Field(default=OuterMode.BUY_TAIL, description="X04: buy_tail, sell_outer_condor, monetize")
+    combine: Combine = Field(default=Combine.ANY, description="X15: any or all of the rules that arm outer wings")
+    wing_width_min: Annotated[float, Field(gt=0)] = Field(
+        default=25.0, description="X03: points between a short and its wing at least; this policy's own choice"
+    )
+    step: Annotated[Share, Field(gt=0, le=Decimal("0.25"))] = Field(
+        default=share("25%"), description="S24: of a paced layer's target, a session"
+    )
+    cap_always: bool = Field(default=False, description="D12: the session's cap binds outside high volatility too")
+    monetize_from: Annotated[Share, Field(gt=0, le=1)] = Field(
+        default=share("70%"), description="X04, S63: rank of implied volatility from which tails held are sold"
+    )
+    monetize_share: Annotated[Share, Field(gt=0, le=1)] = Field(
+        default=share("50%"), description="X04: of the tails held; this policy's own choice"
+    )
+    futures: bool = Field(default=True, description="X11: whether the account may hold VIX futures rather than funds")
+
+
+class LadderSettings(_Section):
+    """How staggered the condors should be."""
+
+    expiries: Annotated[int, Field(ge=1, le=24)] = Field(default=2, description="S08: distinct expiries at least")
+    widths: Annotated[int, Field(ge=1, le=24)] = Field(default=2, description="S08: distinct widths at least")
+    spread: Annotated[Share, Field(ge=0, le=1)] = Field(
+        default=share("50%"), description="S08: (1 - HHI)/(1 - 1/N) of maximum loss by expiry at least"
+    )
+
+
+class RollSettings(_Section):
+    """When a condor is due to be rolled."""
+
+    days_min: Annotated[int, Field(ge=0, le=60)] = Field(default=21, description="D25, S22: days left")
+    tested_sd: Annotated[float, Field(ge=0, le=2)] = Field(
+        default=0.5, description="D25: standard deviations to the nearer short"
+    )
+
+
 class Policy(_Section):
     """Every number of the method, limits included."""
 
@@ -191,6 +220,10 @@ class Policy(_Section):
     capital: CapitalSettings = CapitalSettings()
     regime: RegimeSettings = RegimeSettings()
     consensus: ConsensusSettings = ConsensusSettings()
+    layering: LayeringSettings = LayeringSettings()
+    ladder: LadderSettings = LadderSettings()
+    roll: RollSettings = RollSettings()
+    layers: Annotated[tuple[LayerText, ...], Field(min_length=1)] = LAYER_TEXTS
     rules: tuple[RuleText, ...] = RULES
     members: tuple[MemberText, ...] = MEMBERS
 
@@ -212,4 +245,17 @@ class Policy(_Section):
         for what, numbers in rising:
             if any(float(low) > float(high) for low, high in pairwise(numbers)):
                 raise ValueError(f"{what} must hold, got {', '.join(str(number) for number in numbers)}")
+        levels = (zones.vix_none, zones.vix_calm, zones.vix_strained, zones.vix_high)
+        if any(low == high for low, high in pairwise(levels)) or zones.vix_step >= zones.vix_strained - zones.vix_calm:
+            raise ValueError(
+                f"regime: no two levels may be one, and vix_step lie under vix_strained - vix_calm (X07), got {levels} "
+                f"with a step of {zones.vix_step:g}"
+            )
+        self.layer_table()
         return self
+
+    def layer_table(self) -> LayerTable:
+        """The layers the rules may arm. Raises `ConfigError` for windows that overlap or shares that are not whole."""
+        core = Band("core", self.core.dte_min, self.core.dte_max)
+        layers = tuple(layer_of(text, core) for text in self.layers)
+        return LayerTable(layers, self.layering.outer_mode, self.layering.combine)

@@ -3,10 +3,14 @@
 import math
 from collections.abc import Callable, Sequence
 from datetime import date
-from html import escape
 
-from engine.report.blended import HeatMap, NavPoint, PayoffCurve
-from engine.report.tables import compact, dollars, number, percent, plain, typeset
+from engine.report import svg
+from engine.report.performance import NavPoint
+from engine.report.risk_rows import HeatMap, PayoffCurve
+from engine.report.svg import nice_ticks
+from engine.report.wording import compact, dollars, number, percent
+
+__all__ = ["STYLE", "heat_map", "meter", "nav", "nice_ticks", "payoff", "waterfall"]
 
 STYLE = """\
 .chart{display:block;width:100%;height:auto;font:12px/1 var(--sans,system-ui,sans-serif);\
@@ -32,63 +36,6 @@ font-variant-numeric:tabular-nums}
 """
 """The charts' look; its variables come from the page, for light and dark."""
 
-_WIDTH = 640.0
-_Scale = Callable[[float], float]
-
-
-def nice_ticks(low: float, high: float, count: int = 5) -> tuple[float, ...]:
-    """
-    Round values that span `low` to `high`, about `count` of them.
-
-    >>> nice_ticks(-43.0, 12.0)
-    (-60.0, -40.0, -20.0, 0.0, 20.0)
-    >>> nice_ticks(3.0, 3.0)
-    (2.0, 2.5, 3.0, 3.5, 4.0)
-    """
-    if high - low <= 1e-9 * max(abs(low), abs(high), 1e-3):
-        spread = 1.0 if abs(low) < 1e4 else abs(low) * 1e-3
-        low, high = low - spread, high + spread
-    raw = (high - low) / max(count - 1, 1)
-    power = 10.0 ** math.floor(math.log10(raw))
-    step = next(m * power for m in (1.0, 2.0, 2.5, 5.0, 10.0) if m * power >= raw * 0.999)
-    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
-    return tuple(round(at * step, 10) for at in range(first, last + 1))
-
-
-def _linear(low: float, high: float, start: float, end: float) -> _Scale:
-    span = (high - low) or 1.0
-    return lambda value: start + (value - low) / span * (end - start)
-
-
-def _text(x: float, y: float, words: str, style: str = "", anchor: str = "start") -> str:
-    kind = f' class="{style}"' if style else ""
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"{kind}>{escape(typeset(plain(words)))}</text>'
-
-
-def _line(x1: float, y1: float, x2: float, y2: float, style: str) -> str:
-    return f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" class="{style}"/>'
-
-
-def _rect(x: float, y: float, width: float, height: float, style: str, extra: str = "") -> str:
-    return (
-        f'<rect x="{x:.1f}" y="{y:.1f}" width="{max(width, 0):.1f}" height="{max(height, 0):.1f}"'
-        f' class="{style}"{extra}/>'
-    )
-
-
-def _path(points: Sequence[tuple[float, float]], style: str, *, closed: bool = False) -> str:
-    steps = " ".join(f"{'L' if at else 'M'}{x:.1f} {y:.1f}" for at, (x, y) in enumerate(points))
-    return f'<path d="{steps}{" Z" if closed else ""}" class="{style}"/>'
-
-
-def _svg(key: str, title: str, desc: str, height: float, body: Sequence[str]) -> str:
-    return (
-        f'<svg class="chart" role="img" aria-labelledby="{key}-title {key}-desc"'
-        f' viewBox="0 0 {_WIDTH:.0f} {height:.0f}" xmlns="http://www.w3.org/2000/svg">'
-        f'<title id="{key}-title">{escape(plain(title))}</title>'
-        f'<desc id="{key}-desc">{escape(plain(desc))}</desc>{"".join(body)}</svg>'
-    )
-
 
 def payoff(curve: PayoffCurve) -> str:
     """
@@ -96,45 +43,45 @@ def payoff(curve: PayoffCurve) -> str:
 
     Bands shade one and two standard deviations; dotted marks are break-evens and today's level.
     """
-    left, right, top, bottom = 64.0, _WIDTH - 22, 58.0, 300.0
-    x = _linear(curve.spots[0], curve.spots[-1], left, right)
+    left, right, top, bottom = 64.0, svg.WIDTH - 22, 58.0, 300.0
+    x = svg.linear(curve.spots[0], curve.spots[-1], left, right)
     ticks = nice_ticks(min(*curve.at_expiry, *curve.today, 0), max(*curve.at_expiry, *curve.today, 0))
-    y = _linear(ticks[0], ticks[-1], bottom, top)
+    y = svg.linear(ticks[0], ticks[-1], bottom, top)
 
     def clamped(level: float) -> float:
         return min(max(x(level), left), right)
 
     body = []
     for low, high in (curve.two_sd, curve.one_sd):
-        body.append(_rect(clamped(low), top, clamped(high) - clamped(low), bottom - top, "band"))
+        body.append(svg.rect(clamped(low), top, clamped(high) - clamped(low), bottom - top, "band"))
     for tick in ticks:
-        body.append(_line(left, y(tick), right, y(tick), "axis" if tick == 0 else "grid"))
-        body.append(_text(left - 8, y(tick) + 4, compact(tick), "muted", "end"))
+        body.append(svg.line(left, y(tick), right, y(tick), "axis" if tick == 0 else "grid"))
+        body.append(svg.text(left - 8, y(tick) + 4, compact(tick), "muted", "end"))
     body += [
-        _text(x(tick), bottom + 18, number(tick, 0), "muted", "middle")
+        svg.text(x(tick), bottom + 18, number(tick, 0), "muted", "middle")
         for tick in nice_ticks(curve.spots[0], curve.spots[-1], 7)
         if curve.spots[0] <= tick <= curve.spots[-1]
     ]
     crossed = _with_crossings(curve.spots, curve.at_expiry)
     for keep, style in ((max, "gain soft"), (min, "loss soft")):
         outline = [(x(level), y(keep(result, 0.0))) for level, result in crossed]
-        body.append(_path([(left, y(0)), *outline, (right, y(0))], style, closed=True))
-    body.append(_path([(x(s), y(v)) for s, v in zip(curve.spots, curve.today, strict=True)], "second"))
-    body.append(_path([(x(s), y(v)) for s, v in zip(curve.spots, curve.at_expiry, strict=True)], "line"))
+        body.append(svg.path([(left, y(0)), *outline, (right, y(0))], style, closed=True))
+    body.append(svg.path([(x(s), y(v)) for s, v in zip(curve.spots, curve.today, strict=True)], "second"))
+    body.append(svg.path([(x(s), y(v)) for s, v in zip(curve.spots, curve.at_expiry, strict=True)], "line"))
     for level in curve.break_evens:
-        body.append(_line(clamped(level), top, clamped(level), bottom, "mark"))
-        body.append(_text(clamped(level), bottom + 34, number(level, 0), "strong", "middle"))
-    body.append(_line(clamped(curve.spot), top - 6, clamped(curve.spot), bottom, "axis"))
-    body.append(_text(clamped(curve.spot), top - 12, f"now {number(curve.spot, 0)}", "strong", "middle"))
-    body.append(_text(clamped(curve.one_sd[0]) + 4, bottom - 8, "1 SD", "muted"))
-    body.append(_text(clamped(curve.two_sd[0]) + 4, bottom - 8, "2 SD", "muted"))
-    body.append(_text(0, bottom + 34, "break-even", "muted") if curve.break_evens else "")
+        body.append(svg.line(clamped(level), top, clamped(level), bottom, "mark"))
+        body.append(svg.text(clamped(level), bottom + 34, number(level, 0), "strong", "middle"))
+    body.append(svg.line(clamped(curve.spot), top - 6, clamped(curve.spot), bottom, "axis"))
+    body.append(svg.text(clamped(curve.spot), top - 12, f"now {number(curve.spot, 0)}", "strong", "middle"))
+    body.append(svg.text(clamped(curve.one_sd[0]) + 4, bottom - 8, "1 SD", "muted"))
+    body.append(svg.text(clamped(curve.two_sd[0]) + 4, bottom - 8, "2 SD", "muted"))
+    body.append(svg.text(0, bottom + 34, "break-even", "muted") if curve.break_evens else "")
     body += [
-        _line(left, 12, left + 28, 12, "line"),
-        _text(left + 34, 16, "at expiry"),
-        _line(left + 110, 12, left + 138, 12, "second"),
-        _text(left + 144, 16, "today"),
-        _text(right, 16, "P/L in USD against index level", "muted", "end"),
+        svg.line(left, 12, left + 28, 12, "line"),
+        svg.text(left + 34, 16, "at expiry"),
+        svg.line(left + 110, 12, left + 138, 12, "second"),
+        svg.text(left + 144, 16, "today"),
+        svg.text(right, 16, "P/L in USD against index level", "muted", "end"),
     ]
     desc = (
         f"At expiry between {dollars(min(curve.at_expiry))} and {dollars(max(curve.at_expiry))}. Break-evens at "
@@ -142,7 +89,7 @@ def payoff(curve: PayoffCurve) -> str:
         f"{number(curve.spot, 0)}; one standard deviation from {number(curve.one_sd[0], 0)} to "
         f"{number(curve.one_sd[1], 0)}. Probability of profit {percent(curve.pop, 1, signed=False)}."
     )
-    return _svg("payoff", f"Pay-off of {curve.label}", desc, bottom + 44, body)
+    return svg.document("payoff", f"Pay-off of {curve.label}", desc, bottom + 44, body)
 
 
 def _with_crossings(spots: Sequence[float], results: Sequence[float]) -> list[tuple[float, float]]:
@@ -166,10 +113,10 @@ def nav(points: Sequence[NavPoint]) -> str:
     panels.append(("DeFi", [p.defi.to_float() for p in points], 70.0))
     if any(p.transit for p in points):
         panels.append(("In transit", [p.transit.to_float() for p in points], 46.0))
-    left, right, top = 76.0, _WIDTH - 104, 24.0
+    left, right, top = 76.0, svg.WIDTH - 104, 24.0
     days = [p.on.toordinal() for p in points]
-    x = _linear(days[0], days[-1], left, right) if len(days) > 1 else _linear(0, 1, (left + right) / 2, right)
-    body = [_text(_WIDTH, 12, "USD, each panel on its own scale", "muted", "end")]
+    x = svg.linear(days[0], days[-1], left, right) if len(days) > 1 else svg.linear(0, 1, (left + right) / 2, right)
+    body = [svg.text(svg.WIDTH, 12, "USD, each panel on its own scale", "muted", "end")]
     for label, values, height in panels:
         body += _nav_panel(label, [(x(d if len(days) > 1 else 0), v) for d, v in zip(days, values, strict=True)],
                            left, right, top, top + height)  # fmt: skip
@@ -180,21 +127,21 @@ def nav(points: Sequence[NavPoint]) -> str:
             sign = -1 if point.external.units > 0 else 1
             base = 24.0 + 132 + (9 if sign < 0 else 1)
             tip = [(at, base + 8 * sign), (at - 5, base), (at + 5, base)]
-            body.append(_path(tip, "total", closed=True))
+            body.append(svg.path(tip, "total", closed=True))
             anchor = "end" if at > right - 90 else "start"
-            body.append(_text(at + (-8 if anchor == "end" else 8), base + (0 if sign < 0 else 8),
+            body.append(svg.text(at + (-8 if anchor == "end" else 8), base + (0 if sign < 0 else 8),
                               compact(point.external.to_float()), "muted", anchor))  # fmt: skip
     for at in sorted({round(days[0] + (days[-1] - days[0]) * part / 3) for part in range(4)}):
         anchor = "start" if at == days[0] else "end" if at == days[-1] else "middle"
         where = x(at if len(days) > 1 else 0)
-        body.append(_text(where, top - 8, date.fromordinal(at).isoformat(), "muted", anchor))
+        body.append(svg.text(where, top - 8, date.fromordinal(at).isoformat(), "muted", anchor))
     first, last = points[0], points[-1]
     desc = (
         f"From {first.on.isoformat()} to {last.on.isoformat()} the total went from "
         f"{dollars(first.total.to_float(), signed=False)} to {dollars(last.total.to_float(), signed=False)}, "
         "money put in or taken out included."
     )
-    return _svg("nav", "Net asset value", desc, top, body)
+    return svg.document("nav", "Net asset value", desc, top, body)
 
 
 def _nav_panel(
@@ -202,56 +149,58 @@ def _nav_panel(
 ) -> list[str]:
     values = [value for _, value in points]
     ticks = nice_ticks(min(values), max(values), 4 if bottom - top > 100 else 2)
-    y = _linear(ticks[0], ticks[-1], bottom, top)
+    y = svg.linear(ticks[0], ticks[-1], bottom, top)
     places = 0 if ticks[1] - ticks[0] >= 1 else 2
     shown = ticks if len(ticks) <= 5 and bottom - top > 100 else (ticks[0], ticks[-1])
     body = []
     for tick in shown:
-        body.append(_line(left, y(tick), right, y(tick), "grid"))
-        body.append(_text(left - 8, y(tick) + 4, number(tick, places), "muted", "end"))
+        body.append(svg.line(left, y(tick), right, y(tick), "grid"))
+        body.append(svg.text(left - 8, y(tick) + 4, number(tick, places), "muted", "end"))
     outline = [(at, y(value)) for at, value in points]
     if len(outline) > 1:
-        body.append(_path([(outline[0][0], bottom), *outline, (outline[-1][0], bottom)], "area", closed=True))
-        body.append(_path(outline, "line"))
+        body.append(svg.path([(outline[0][0], bottom), *outline, (outline[-1][0], bottom)], "area", closed=True))
+        body.append(svg.path(outline, "line"))
     end_x, end_y = outline[-1]
     body.append(f'<circle cx="{end_x:.1f}" cy="{end_y:.1f}" r="3" class="total"/>')
     middle = min(max(end_y, top + 8), bottom - 8)
-    body.append(_text(right + 10, middle - 3, label, "strong"))
-    body.append(_text(right + 10, middle + 12, number(values[-1], 0)))
+    body.append(svg.text(right + 10, middle - 3, label, "strong"))
+    body.append(svg.text(right + 10, middle + 12, number(values[-1], 0)))
     return body
 
 
 def heat_map(heat: HeatMap) -> str:
     """Profit and loss per pair of shocks, written with its sign in each cell; the outlined cell is no shock."""
     left, top, row_height = 84.0, 46.0, 30.0
-    width = (_WIDTH - left) / len(heat.spot_shocks)
+    width = (svg.WIDTH - left) / len(heat.spot_shocks)
     largest = max((abs(v) for line in heat.pnl for v in line if math.isfinite(v)), default=0.0) or 1.0
-    body = [_text(left, 14, "Spot", "strong"), _text(0, top - 10, "Volatility", "strong")]
+    body = [svg.text(left, 14, "Spot", "strong"), svg.text(0, top - 10, "Volatility", "strong")]
     outlined = []
     for column, shock in enumerate(heat.spot_shocks):
-        body.append(_text(left + (column + 0.5) * width, top - 10, percent(shock, 0), "muted", "middle"))
+        body.append(svg.text(left + (column + 0.5) * width, top - 10, percent(shock, 0), "muted", "middle"))
     for row, (vol, line) in enumerate(zip(heat.vol_shocks, heat.pnl, strict=True)):
         y = top + row * row_height
         points = f"{number(vol * 100, 0, signed=True)} points"
-        body.append(_text(left - 10, y + 19, points, "muted", "end"))
+        body.append(svg.text(left - 10, y + 19, points, "muted", "end"))
         for column, value in enumerate(line):
             x = left + column * width
             strength = 0.04 + 0.46 * math.sqrt(min(abs(value) / largest, 1.0)) if math.isfinite(value) else 0.0
             body.append(
-                _rect(x + 1, y + 1, width - 2, row_height - 2, "gain" if value >= 0 else "loss",
+                svg.rect(x + 1, y + 1, width - 2, row_height - 2, "gain" if value >= 0 else "loss",
                       f' fill-opacity="{strength:.2f}"')
             )  # fmt: skip
             words = compact(value) if math.isfinite(value) else "n/a"
-            body.append(_text(x + width / 2, y + 19, words, "", "middle"))
+            body.append(svg.text(x + width / 2, y + 19, words, "", "middle"))
             if vol == 0 and heat.spot_shocks[column] == 0:
-                outlined.append(_rect(x + 1, y + 1, width - 2, row_height - 2, "now"))
+                outlined.append(svg.rect(x + 1, y + 1, width - 2, row_height - 2, "now"))
     flat = [value for line in heat.pnl for value in line]
     desc = (
         f"{len(heat.vol_shocks)} volatility shocks by {len(heat.spot_shocks)} spot shocks. Worst cell "
         f"{dollars(min(flat))}, best cell {dollars(max(flat))}. All figures stand in the table that follows."
     )
     height = top + row_height * len(heat.vol_shocks) + 4
-    return _svg("heat", "Profit and loss by shock to spot and volatility, in USD", desc, height, body + outlined)
+    return svg.document(
+        "heat", "Profit and loss by shock to spot and volatility, in USD", desc, height, body + outlined
+    )
 
 
 def waterfall(
@@ -269,33 +218,34 @@ def waterfall(
     `words` writes a figure with sign and unit; the bars start where the row above ended. `costs` draws
     the steps in one neutral colour, where more is neither gain nor loss.
     """
-    left, right, figures, row_height = 292.0, _WIDTH - 2, 276.0, 28.0
+    left, right, figures, row_height = 292.0, svg.WIDTH - 2, 276.0, 28.0
     ends = [0.0]
     for _, value in steps:
         ends.append(ends[-1] + value)
     low, high = min(ends), max(ends)
-    x = _linear(low, high, left, right) if high > low else _linear(0, 1, left, right)
+    x = svg.linear(low, high, left, right) if high > low else svg.linear(0, 1, left, right)
     bottom = row_height * (len(steps) + 1)
-    body = [_line(x(0), 2, x(0), bottom, "axis")]
+    body = [svg.line(x(0), 2, x(0), bottom, "axis")]
     bars = [(label, start, start + value, value) for (label, value), start in zip(steps, ends, strict=False)]
     bars.append((total, 0.0, ends[-1], ends[-1]))
     for row, (label, start, end, value) in enumerate(bars):
         y, last = row * row_height, row == len(steps)
         style = "total" if last else "step" if costs else ("gain" if value >= 0 else "loss")
-        body.append(_text(0, y + 18, label, "strong" if last else ""))
-        body.append(_rect(x(min(start, end)), y + 6, max(abs(x(end) - x(start)), 1.0), row_height - 12, style))
+        body.append(svg.text(0, y + 18, label, "strong" if last else ""))
+        body.append(svg.rect(x(min(start, end)), y + 6, max(abs(x(end) - x(start)), 1.0), row_height - 12, style))
         if not last:
-            body.append(_line(x(end), y + row_height - 6, x(end), y + row_height + 6, "axis"))
-        body.append(_text(figures, y + 18, words(value), "strong" if last else "", "end"))
+            body.append(svg.line(x(end), y + row_height - 6, x(end), y + row_height + 6, "axis"))
+        body.append(svg.text(figures, y + 18, words(value), "strong" if last else "", "end"))
     desc = "; ".join(f"{label} {words(value)}" for label, _, _, value in bars) + "."
-    return _svg(key, title, desc, bottom + 2, body)
+    return svg.document(key, title, desc, bottom + 2, body)
 
 
 def meter(used: float, *, width: float = 96.0) -> str:
     """A bar of how much of a limit is in use; decoration beside its figure, so screen readers skip it."""
     filled = min(max(used, 0.0), 1.0) * width if not math.isnan(used) else 0.0
     style = "total" if used <= 1.0 else "loss"
+    boxes = svg.rect(0, 0, width, 6, "track") + svg.rect(0, 0, filled, 6, style)
     return (
         f'<svg class="chart meter" aria-hidden="true" preserveAspectRatio="none" viewBox="0 0 {width:.0f} 6"'
-        f' xmlns="http://www.w3.org/2000/svg">{_rect(0, 0, width, 6, "track")}{_rect(0, 0, filled, 6, style)}</svg>'
+        f' xmlns="http://www.w3.org/2000/svg">{boxes}</svg>'
     )

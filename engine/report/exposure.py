@@ -9,7 +9,8 @@ from engine.market import LendingMarket
 from engine.money import USD, Money
 from engine.policy.sleeve import LoanDecision
 from engine.positions import Book, Position
-from engine.report.blended import HeatMap, LendingRow, LimitRow, PayoffCurve, PositionRow, ScenarioRow, Unit
+from engine.report.book_rows import LendingRow, PositionRow
+from engine.report.risk_rows import HeatMap, LimitRow, PayoffCurve, ScenarioRow, Unit
 from engine.risk.limits import LimitReading
 from engine.risk.scenarios import Scenarios
 from engine.risk.valuation import PricingView, book_values, unit_values
@@ -30,6 +31,7 @@ def limit_rows(readings: Iterable[LimitReading]) -> tuple[LimitRow, ...]:
             reading=reading.reading,
             unit=Unit.SHARE if reading.limit in _SHARES else Unit.RATIO,
             floor=not reading.most,
+            binding=reading.binding,
         )
         for reading in readings
     )

@@ -121,7 +121,7 @@ def _rising(coin: str) -> Compute:
         above = near - far >= error
         runs = np.convolve(above, np.ones(_RISING_CLOSES), "full")[: len(above)] == _RISING_CLOSES
         answers = np.where(np.isnan(far), np.nan, runs)
-        return on_bars(series, axis, lambda _: answers, max_age_days=_FRESH)
+        return on_bars(series, axis, lambda _: answers, max_age_days=_FRESH, whole=True)
 
     return compute
 
@@ -133,7 +133,7 @@ def _factor(observations: Observations, axis: Axis) -> Column:
     betas, _ = rolling_beta(returns, market, _LONG)
     factors = rolling(betas, _YEAR, complex_factor)
     frozen = quarterly(series.as_of, factors)
-    return on_bars(series, axis, lambda _: frozen, max_age_days=_FRESH)
+    return on_bars(series, axis, lambda _: frozen, max_age_days=_FRESH, whole=True)
 
 
 SIGNALS: tuple[Signal, ...] = (

@@ -1,7 +1,7 @@
 """Signals as columns over session closes: each row knows only what was released by that close."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import numpy as np
@@ -97,13 +97,14 @@ class Signal:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SignalTable:
-    """Every signal at every close of an axis; `reasons` says why some could never be read."""
+    """Every signal at every close of an axis; `reasons` says why some could never be read, `supplied` what was."""
 
     axis: Axis
     signals: Mapping[str, Signal]
     columns: Mapping[str, Column]
     ways: Mapping[str, NDArray[np.int8]]
     reasons: Mapping[str, str]
+    supplied: Mapping[str, Series] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> Floats:
         return self.columns[name].values
@@ -111,6 +112,11 @@ class SignalTable:
     def panel(self, row: int = -1) -> SignalPanel:
         """The readings of one close."""
         return SignalPanel.of(moment(self.axis.closes[row]), (self._reading(name, row) for name in self.signals))
+
+    def dropped(self, name: str, row: int = -1) -> bool:
+        """Whether a signal that was seen at an earlier close of the axis is unseen at this one: its feed went."""
+        values = self[name][: len(self.axis) + row + 1 if row < 0 else row + 1]
+        return bool(np.isnan(values[-1]) and np.isfinite(values).any())
 
     def _reading(self, name: str, row: int) -> Reading:
         signal, column = self.signals[name], self.columns[name]
@@ -125,9 +131,26 @@ class SignalTable:
             source=signal.source,
             as_of=moment(column.as_of[row]) if seen else None,
             released=moment(column.released[row]) if seen else None,
-            why=signal.meaning if seen else self.reasons.get(name, "not enough history, or too old, at this close"),
+            why=signal.meaning if seen else self.reasons.get(name) or self._lost(signal, row),
             lost=not seen and name not in self.reasons,
         )
+
+    def _lost(self, signal: Signal, row: int) -> str:
+        """Which observation fails a signal that somebody supplies: the one that is oldest at this close."""
+        close = self.axis.closes[row]
+        oldest: tuple[np.datetime64, str, int] | None = None
+        for name in signal.inputs:
+            if name not in self.supplied:
+                continue
+            out = self.supplied[name].as_of[self.supplied[name].released <= close]
+            if not len(out):
+                return f"nothing of {name} was out at this close"
+            ended = (out[-1], name, _in_a_row(out))
+            oldest = min(ended, oldest or ended)
+        if oldest is None:
+            return "too few or too old at this close"
+        last, name, count = oldest
+        return f"too few or too old: the last of {count:,} {name} in a row is of {last.astype('datetime64[D]')}"
 
 
 def read(observations: Observations, axis: Axis, signals: Iterable[Signal]) -> SignalTable:
@@ -142,7 +165,8 @@ def read(observations: Observations, axis: Axis, signals: Iterable[Signal]) -> S
         if all(lacking):
             fewest: list[str] = min(lacking, key=len)
             reasons[name] = f"no source gives {', '.join(fewest)}"
-    return SignalTable(axis, known, columns, ways, reasons)
+    supplied = {name: observations[name] for signal in known.values() for name in signal.inputs if name in observations}
+    return SignalTable(axis, known, columns, ways, reasons, supplied)
 
 
 def column_of(signal: Signal, observations: Observations, axis: Axis) -> tuple[Column, NDArray[np.int8]]:
@@ -164,7 +188,13 @@ def column_of(signal: Signal, observations: Observations, axis: Axis) -> tuple[C
 
 
 def on_bars(
-    series: Series, axis: Axis, change: Callable[[Floats], Floats], *, max_age_days: float, tail: int = 0
+    series: Series,
+    axis: Axis,
+    change: Callable[[Floats], Floats],
+    *,
+    max_age_days: float,
+    tail: int = 0,
+    whole: bool = False,
 ) -> Column:
     """
     An indicator of one series' completed bars, as it stood at each close.
@@ -172,16 +202,17 @@ def on_bars(
     Parameters
     ----------
     change : array of values, oldest first, to one answer per bar; causal
-    max_age_days : an older last bar is unseen
+    max_age_days : an older last bar is unseen; after a hole of more than twice that the bars begin anew
     tail : bars that `change` needs when the series was revised and each close has to be worked out anew;
         0 for all of them
+    whole : `change` answers for all bars at once, holes included
 
     A series that was never revised is worked out once; one that was is worked out at each close from what
     was out then.
     """
     if np.all(series.as_of[1:] > series.as_of[:-1]) and np.all(series.released[1:] >= series.released[:-1]):
         at = np.searchsorted(series.released, axis.closes, side="right") - 1
-        answers = change(series.values)
+        answers = change(series.values) if whole else _by_run(series, change, 2.0 * max_age_days)
         return _fresh(axis, at, answers, series.as_of, series.released, max_age_days)
     values = np.full(len(axis), np.nan)
     as_of = np.full(len(axis), np.datetime64("NaT", "m"))
@@ -247,6 +278,20 @@ def moment(at: np.datetime64) -> datetime:
     """An instant of the store as an aware datetime."""
     written: datetime = at.astype("datetime64[s]").item()
     return written.replace(tzinfo=UTC)
+
+
+def _by_run(series: Series, change: Callable[[Floats], Floats], hole_days: float) -> Floats:
+    """`change` of each run of bars that no hole interrupts: bars on two sides of one are not neighbours (F86)."""
+    apart = np.diff(series.as_of) / np.timedelta64(1, "D")
+    runs = np.split(series.values, np.flatnonzero(apart > hole_days) + 1)
+    return np.concatenate([change(run) for run in runs])
+
+
+def _in_a_row(as_of: Instants) -> int:
+    """How many of the last instants stand without a hole, ten times the usual distance, among them."""
+    apart = np.diff(as_of)
+    holes = np.flatnonzero(apart > 10 * np.median(apart)) if len(apart) else np.empty(0, int)
+    return len(as_of) - (int(holes[-1]) + 1 if len(holes) else 0)
 
 
 def _fresh(

@@ -24,6 +24,7 @@ def _coverage(observations: Observations, axis: Axis) -> Column:
         axis,
         lambda flows: np.array([np.quantile(np.maximum(flows[: n + 1], 0.0), 0.99) for n in range(len(flows))]),
         max_age_days=_FRESH,
+        whole=True,
     )
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.where(worst.values > 0, free.values / worst.values, np.nan)

@@ -6,10 +6,12 @@ from engine.market import Floats
 from engine.signals.columns import Axis, Column, Compute, Signal, Way, at_closes, moment, on_bars, together
 from engine.signals.observations import Known, Observations, Series
 from engine.signals.panel import Family
-from engine.signals.position import percentile_rank
+from engine.signals.position import percentile_rank, z_of_last
 from engine.signals.volatility import rolling
 
-_MONTH_FRESH, _QUARTER_FRESH = 75.0, 200.0  # a month's number is out two weeks into the next, a quarter's one month
+# The start of a month or quarter to its release, and one more period until the next is due (CPI 46 + 31, REER 50 + 31,
+# GDP 122 + 92 days), with a few days of slack.
+_MONTH_FRESH, _QUARTER_FRESH = 85.0, 220.0
 _MONTHS = 12
 _SURPRISES = 20  # D23
 _TEN_YEARS_OF_MONTHS, _TEN_YEARS_OF_QUARTERS = 120, 40
@@ -138,9 +140,7 @@ def _below_median(name: str, periods: int, fresh: float) -> Compute:
 
 def _index_z(name: str, periods: int, fresh: float) -> Compute:
     def change(known: Known) -> float:
-        part = known.values[-periods:]
-        spread = float(part.std(ddof=1)) if len(part) >= periods else 0.0
-        return float((part[-1] - part.mean()) / spread) if spread > 0 else float("nan")
+        return z_of_last(known.values[-periods:]) if len(known) >= periods else float("nan")
 
     def compute(observations: Observations, axis: Axis) -> Column:
         return at_closes(observations[name], axis, change, max_age_days=fresh)
@@ -164,12 +164,7 @@ def _volatility_z(bars: Floats) -> Floats:
     for at, squared in enumerate((changes**2).tolist()):
         level = _DECAY * level + (1.0 - _DECAY) * squared if at > 1 else squared
         variance[at] = level
-    return rolling(np.sqrt(variance), _YEAR, _last_z)
-
-
-def _last_z(part: Floats) -> float:
-    spread = float(part.std(ddof=1))
-    return float((part[-1] - part.mean()) / spread) if spread > 0 else float("nan")
+    return rolling(np.sqrt(variance), _YEAR, z_of_last)
 
 
 def _difference(one: str, two: str) -> Compute:
@@ -230,7 +225,7 @@ def _flow_imbalance(observations: Observations, axis: Axis) -> Column:
         return Series(f"{name}_flow", "USD", days[1:], released[1:], flow, shares.source)
 
     pair = [
-        on_bars(flows(name), axis, lambda bars: rolling(bars, _YEAR, _last_z), max_age_days=_DAILY_FRESH)
+        on_bars(flows(name), axis, lambda bars: rolling(bars, _YEAR, z_of_last), max_age_days=_DAILY_FRESH)
         for name in ("vxx", "spy")
     ]
     return together(pair, lambda vxx, spy: vxx - spy)

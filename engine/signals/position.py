@@ -27,3 +27,14 @@ def range_rank(values: Floats) -> float:
     """
     low, high = float(values.min()), float(values.max())
     return (float(values[-1]) - low) / (high - low) if high > low else float("nan")
+
+
+def z_of_last(values: Floats) -> float:
+    """
+    Standard deviations of the last value from the mean of them all; NaN where they do not vary.
+
+    >>> round(z_of_last(np.array([1.0, 2.0, 3.0])), 6)
+    1.0
+    """
+    spread = float(values.std(ddof=1))
+    return float((values[-1] - values.mean()) / spread) if spread > 0 else float("nan")

@@ -68,7 +68,9 @@ def _breadth(change: Callable[[Floats, Floats], Floats]) -> Callable[[Observatio
         breadth = advance_decline(observations)
         if breadth is None:
             return Column.unseen(axis)
-        return on_bars(breadth.line, axis, lambda line: change(breadth.log_price, line), max_age_days=_FRESH_DAYS)
+        return on_bars(
+            breadth.line, axis, lambda line: change(breadth.log_price, line), max_age_days=_FRESH_DAYS, whole=True
+        )
 
     return compute
 

@@ -9,7 +9,7 @@ from engine.signals.columns import Axis, Column, Compute, Signal, Way, column_of
 from engine.signals.momentum import macd
 from engine.signals.observations import Observations, Series
 from engine.signals.panel import Family
-from engine.signals.position import WINDOW, percentile_rank, range_rank
+from engine.signals.position import WINDOW, percentile_rank, range_rank, z_of_last
 from engine.signals.term_residual import WINDOW as RESIDUAL_BARS
 from engine.signals.term_residual import term_residual
 
@@ -167,7 +167,7 @@ def _widened(high: Floats, safe: Floats) -> Floats:
 
 
 def _weekly_z(bars: Floats) -> Floats:
-    return rolling(_over(bars, _WEEK), _YEAR, _z_of_last)
+    return rolling(_over(bars, _WEEK), _YEAR, z_of_last)
 
 
 def _residual(observations: Observations, axis: Axis) -> Column:
@@ -179,16 +179,11 @@ def _residual(observations: Observations, axis: Axis) -> Column:
     for at in np.unique(wanted[wanted >= RESIDUAL_BARS - 1]):
         answers[at] = term_residual(*(column[: at + 1] for column in columns)).z
     series = Series("vx_residual", "sd", days, released, columns[0], parts[0].source)
-    return on_bars(series, axis, lambda _: answers, max_age_days=_FRESH_DAYS)
+    return on_bars(series, axis, lambda _: answers, max_age_days=_FRESH_DAYS, whole=True)
 
 
 def _over(values: Floats, bars: int) -> Floats:
     return np.concatenate([np.full(min(bars, len(values)), np.nan), values[bars:] - values[:-bars]])
-
-
-def _z_of_last(part: Floats) -> float:
-    spread = float(part.std(ddof=1))
-    return float((part[-1] - part.mean()) / spread) if spread > 0 else float("nan")
 
 
 def _signal(name: str, unit: str, source: str, says: str, *ways: Way) -> Signal:

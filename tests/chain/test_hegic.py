@@ -193,6 +193,7 @@ class TestHegic:
         assert [c.held.units for c in fill.changes] == [-4 * WAD]
         assert fill.evidence["sender"] == account(5).address
 
+    @pytest.mark.requirement("S29")
     def test_outside_its_exercise_window_nothing_is_paid(self, s, protocol, venue):
         s.run((venue, puts(s, venue, "4", "-101", 9_000)))
         protocol.spot(655)

@@ -152,6 +152,7 @@ class TestOpyn:
 
     @pytest.mark.fault("F48")
     @pytest.mark.parametrize(("price", "paid"), [(1500, 1500), (1750, 250), (1800, 0), (2500, 0)])
+    @pytest.mark.requirement("S29")
     def test_a_long_put_redeems_for_its_intrinsic_value_or_nothing(self, s, protocol, venue, price, paid):
         s.run((venue, puts(venue, "5", "-260")))
         before = s.balance("USDC")

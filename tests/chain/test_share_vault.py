@@ -103,6 +103,7 @@ class TestVault:
         for name in ("erc-4626", "erc-7540"):
             assert {selector(e) for e in load(name) if e["type"] == "function"} <= ours
 
+    @pytest.mark.requirement("S34")
     def test_buying_rounds_against_the_buyer_and_redeeming_against_the_seller(self, s, venue, vaults):
         # ERC-4626: previewMint rounds up, previewRedeem rounds down; 1e12 + 1 assets stand behind 8e23 + 1e12 shares
         cost = -venue.quote(replace(shares(vaults, "1", "-2"))).units

@@ -122,3 +122,10 @@ def test_a_month_of_prices_is_not_known_before_the_next_month_is_half_over():
 @recorded
 def test_meetings_are_days():
     assert date(2023, 2, 1) in read_meetings(RECORDED)
+
+
+def test_a_folder_without_any_observation_is_refused(tmp_path):
+    (tmp_path / "notes.txt").write_text("nothing to see", encoding="utf-8")
+
+    with pytest.raises(InputError, match="no file in it is an observation"):
+        read_observations(tmp_path)

@@ -75,3 +75,15 @@ def test_without_a_history_there_is_no_axis():
 
     with pytest.raises(MissingQuote, match="SPX history"):
         session_closes(bare)
+
+
+def test_a_snapshot_beyond_its_history_is_read_at_its_own_levels():
+    later = replace(MARKET.with_chain(NO_CHAIN), vix=31.0, asof=MARKET.asof.replace(year=2023, month=2, day=7))
+
+    axis = session_closes(later)
+    found = judgement(observed(later), axis, Policy())
+
+    assert len(axis) == 1
+    assert found.regime.vix == 31.0
+    assert found.table.panel()["rsi_spx"].value is None
+    assert not [rule for rule in found.findings if rule.fires and rule.rule.until]

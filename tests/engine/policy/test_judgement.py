@@ -12,6 +12,7 @@ from engine.policy.judgement import Judgement, hedge_ratio_of, judgement
 from engine.policy.regime import TermStructure, Zone
 from engine.policy.rulebook import RULES
 from engine.policy.settings import Policy
+from engine.signals.observations import Observations, Series
 from tests.adapters.files.chains import RECORDED
 from tests.engine.signals.stores import axis, store, walk
 
@@ -104,3 +105,32 @@ def test_a_rule_that_means_nothing_is_refused_by_its_key():
 
     with pytest.raises(ConfigError, match=r"rules\.vix-second-layer\.when"):
         judgement(store(vix=np.full(60, 18.0)), axis(60), Policy(rules=(broken,)))
+
+
+@recorded
+@pytest.mark.fault("F89")
+@pytest.mark.requirement("S66", "D22")
+def test_a_feed_that_goes_missing_freezes_what_its_rule_would_freeze(evidence):
+    observations, meetings = evidence
+    whole = on((observations, meetings), date(2023, 10, 10))
+    tvl = observations["tvl_usd"]
+    kept = tvl.as_of < np.datetime64("2023-10-05")
+    broken = Series(tvl.name, tvl.unit, tvl.as_of[kept], tvl.released[kept], tvl.values[kept], tvl.source)
+
+    dropped = on((Observations({**observations.series, "tvl_usd": broken}), meetings), date(2023, 10, 10))
+    never = on((observations.without("tvl_usd"), meetings), date(2023, 10, 10))
+
+    assert (whole.leverage, never.leverage) == (1.0, 1.0)
+    assert "defi" in dropped.frozen
+    assert dropped.leverage == 0.0
+    assert "tvl-run cannot be told, tvl_change went missing (F89)" in dropped.ruling.why
+
+
+@recorded
+@pytest.mark.fault("F89")
+def test_inflation_between_two_releases_is_not_missing(evidence):
+    found = on(evidence, date(2023, 9, 14))
+
+    assert found.table.panel()["inflation_rising"].seen
+    assert {"defi-protection"} <= found.armed
+    assert "defi" in found.frozen

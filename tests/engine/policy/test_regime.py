@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from engine.errors import InputError
@@ -79,3 +79,18 @@ def test_a_zone_is_left_only_a_point_below_where_it_was_entered():
 def test_levels_that_contradict_are_refused(wrong):
     with pytest.raises(InputError):
         wrong()
+
+
+@pytest.mark.requirement("X07")
+@given(st.lists(st.floats(9.0, 40.0), min_size=2, max_size=60).map(np.array))
+@example(np.array([18.0, 19.2, 22.5, 21.6]))  # once measured from 19.2, where nothing had changed
+def test_a_change_of_leverage_is_a_whole_point_from_the_change_before_or_a_fall_to_the_curve(vix):
+    standing, asked = leverage(vix, CURVE), CURVE.multiplier(vix)
+
+    last = vix[0]
+    for at in range(1, len(vix)):
+        if standing[at] != standing[at - 1]:
+            assert abs(vix[at] - last) >= 1.0 or standing[at - 1] > asked[at]
+            last = vix[at]
+        else:
+            assert abs(vix[at] - last) < 1.0 or standing[at] == asked[at]

@@ -3,6 +3,7 @@ import pytest
 
 from engine.errors import ConfigError
 from engine.policy.rule import Act, condition, effect, findings, rule_of, standing
+from engine.signals.catalogue import names
 from engine.signals.columns import Column, Signal, SignalTable
 from engine.signals.panel import Family
 from tests.engine.signals.stores import axis
@@ -122,3 +123,12 @@ def test_a_rule_that_cannot_be_told_says_so():
 
     assert found.fires is None
     assert found.since == 0
+
+
+@pytest.mark.requirement("S66", "D22")
+@pytest.mark.parametrize("before", [100.0, 3.3, 123_456_789.12, 0.7])
+def test_a_fall_of_exactly_eight_per_cent_is_one_whatever_it_is_of(before):
+    fall = condition("tvl_change <= -8%", names(), "rules.x.when")
+    computed = np.array([(before * 0.92 - before) / before, (before * 0.920001 - before) / before])
+
+    assert fall.holds(computed).tolist() == [1.0, 0.0]

@@ -21,7 +21,7 @@ def test_the_default_policy_keeps_the_articles_caps():
 
 @pytest.mark.fault("F69")
 def test_a_cap_above_a_quarter_is_refused_with_its_range(tmp_path):
-    with pytest.raises(LimitOutOfRange, match=r"limits.sleeve_cap = 26%.*less than or equal to 0.25"):
+    with pytest.raises(LimitOutOfRange, match=r"limits.sleeve_cap = 26%.*less than or equal to 25%"):
         load_policy(written(tmp_path, '[limits]\nsleeve_cap = "26%"\n'))
 
 

@@ -6,32 +6,18 @@ from math import exp, sin
 
 from engine.money import ETH, USD, Money, usd
 from engine.pricing.black import forward_value
-from engine.report.blended import (
-    AccountTotal,
-    ApprovalRow,
-    Attribution,
-    BlendedReport,
-    BookState,
-    BreakRow,
-    CostPart,
-    EngineNav,
-    EngineReturn,
-    FillRow,
+from engine.report.blended import BlendedReport, BookState, EngineNav, Headline, Provenance
+from engine.report.book_rows import AccountTotal, ApprovalRow, BreakRow, FillRow, LendingRow, PlanRow, PositionRow
+from engine.report.performance import Attribution, CostPart, EngineReturn, NavPoint, PeriodReturn, WaccRow, Wedge
+from engine.report.risk_rows import (
     GreekRow,
-    Headline,
     HeatMap,
-    LendingRow,
     LimitRow,
-    NavPoint,
+    LiquidityRow,
     PayoffCurve,
-    PeriodReturn,
-    PlanRow,
-    PositionRow,
-    Provenance,
+    QuickRatioRow,
     ScenarioRow,
     Unit,
-    WaccRow,
-    Wedge,
 )
 
 ASOF = datetime(2026, 11, 20, 21, 15, tzinfo=UTC)
@@ -235,6 +221,14 @@ def sample(**changes: object) -> BlendedReport:
         "lending": (
             LendingRow("Aave v3 WETH/USDC", usd("178514.12"), usd("61227.87"), 2.27, 0.56, 0.0512),
             LendingRow("Morpho wstETH/USDC", usd("0"), usd("0"), float("inf"), 1.0, 0.0634, 38.0),
+        ),
+        "quick_ratios": (
+            QuickRatioRow("condor", 1.0, 812_000.0, 0.0, float("inf")),
+            QuickRatioRow("both", 3.0, 862_000.0, 532_000.0, 1.62),
+        ),
+        "liquidity": (
+            LiquidityRow("paper", (812_000.0, 812_000.0, 812_000.0), (812_000.0, 812_000.0, 812_000.0)),
+            LiquidityRow("safe", (50_064.9, 50_064.9, 50_064.9), (0.0, 0.0, 50_064.9)),
         ),
         "plan": (
             PlanRow("Sell 20 SPX condors 18 Dec", "paper", "-20 condors", usd("22600.00"), "filled"),

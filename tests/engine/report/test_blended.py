@@ -6,7 +6,9 @@ import pytest
 
 from engine.errors import InputError
 from engine.money import usd
-from engine.report.blended import SCHEMA, FillRow, HeatMap, LimitRow, Unit
+from engine.report.blended import SCHEMA
+from engine.report.book_rows import FillRow
+from engine.report.risk_rows import HeatMap, LimitRow, Unit
 from tests.engine.report.sample_report import ASOF, heat, payoff, sample
 
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from engine.money import usd
 from engine.report import charts
-from engine.report.blended import HeatMap, NavPoint
+from engine.report.performance import NavPoint
+from engine.report.risk_rows import HeatMap
 from engine.report.tables import dollars
 from tests.engine.report.sample_report import heat, nav, payoff
 

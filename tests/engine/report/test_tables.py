@@ -3,20 +3,22 @@ from decimal import Decimal
 import pytest
 
 from engine.money import ETH, Money, usd
-from engine.report.blended import EngineReturn, LendingRow, PeriodReturn, Unit
-from engine.report.tables import (
-    Tone,
+from engine.report.book_rows import LendingRow
+from engine.report.performance import EngineReturn, PeriodReturn
+from engine.report.risk_rows import Unit
+from engine.report.risk_tables import lending_decision
+from engine.report.table import Tone
+from engine.report.tables import tables
+from engine.report.wording import (
     amount_and_share,
     basis_points,
     compact,
     in_unit,
-    lending_decision,
     money,
     number,
     percent,
     period_return,
     plain,
-    tables,
     typeset,
 )
 from tests.engine.report.sample_report import sample
@@ -88,7 +90,7 @@ def test_returns_over_unlike_periods_each_say_their_own():
     )
 
     assert rows("returns", returns=(mixed,)) == [
-        ["Blended", "+4.00 % p.a.", "+1.00 % over 21 days, not annualised", "+3.00 % p.a.", "as stated"]
+        ["Blended", "+4.00 % p.a.", "+1.00 % over 21 days, not annualised", "+3.00 % p.a.", "n/a", "n/a", "as stated"]
     ]
 
 
@@ -125,4 +127,4 @@ def test_hostile_labels_cannot_add_columns():
     bad = EngineReturn("x | #y", PeriodReturn(0.1, 365), PeriodReturn(0.1, 365), PeriodReturn(0.1, 365), ())
     table = tables(sample(returns=(bad,)))["returns"]
 
-    assert len(table.columns) == len(table.rows[0]) == 5
+    assert len(table.columns) == len(table.rows[0]) == 7

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from engine.errors import MissingQuote
-from engine.instruments import Cash, Future, LendingDebt, LendingSupply, Perpetual, Right
+from engine.instruments import Cash, Future, LendingDebt, LendingSupply, Perpetual, Right, VaultShare
 from engine.money import USD
 from engine.pricing.amm import range_value
 from engine.pricing.black import forward_value
@@ -260,3 +260,20 @@ def test_two_hundred_legs_in_ten_thousand_joint_scenarios_take_under_half_a_seco
 
     assert len(held.positions) == 200
     assert np.median(taken) < 0.5
+
+
+def test_a_vault_share_moves_with_its_asset_and_not_with_its_price():
+    view = replace(x.view(), token_usd={**x.view().token_usd, "yvDAI": 1.08, "yvETH": 3_300.0})
+    shocked = Scenarios.of([0.0], [0.0], [0.0], crypto=np.array([-0.5]), peg=np.array([0.9]))
+
+    stable = unit_values(VaultShare("yvDAI", x.DAI), view, shocked)
+    coin = unit_values(VaultShare("yvETH", x.WETH), view, shocked)
+
+    assert unit_values(VaultShare("yvDAI", x.DAI), view, NOW)[0] == 1.08
+    assert stable[0] == pytest.approx(1.08 * 0.9)
+    assert coin[0] == pytest.approx(3_300 * np.exp(-0.5))
+
+
+def test_a_vault_share_without_a_price_is_named():
+    with pytest.raises(MissingQuote, match="yvDAI"):
+        unit_values(VaultShare("yvDAI", x.DAI), x.view(), NOW)

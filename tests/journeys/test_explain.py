@@ -1,0 +1,89 @@
+"""`hedge explain` as an operator runs it: what would be done, which layers open, and why."""
+
+import json
+from contextlib import redirect_stderr, redirect_stdout
+from io import StringIO
+
+import pytest
+import typer
+
+from scripts.explain import explain as verb
+from scripts.hedge import run
+from tests.journeys.conftest import SHARED
+
+app = typer.Typer(rich_markup_mode=None, add_completion=False, pretty_exceptions_enable=False)
+app.command()(verb)
+
+CHAIN = SHARED / "chains" / "spx-2023-02-07.csv"
+BOOK = """quantity,instrument,sleeve,venue
+1000000,USD,,
+1,SPXW 2023-02-24 P 3885,,
+-1,SPXW 2023-02-24 P 3935,,
+-1,SPXW 2023-02-24 C 4400,,
+1,SPXW 2023-02-24 C 4450,,
+"""
+
+pytestmark = [
+    pytest.mark.journey,
+    pytest.mark.skipif(not SHARED.is_dir(), reason="needs ../shared/data beside the checkout"),
+]
+
+
+def explained(*arguments):
+    out, err = StringIO(), StringIO()
+    with redirect_stdout(out), redirect_stderr(err):
+        code = run(app, [str(argument) for argument in arguments])
+    assert code == 0, err.getvalue()
+    return out.getvalue()
+
+
+@pytest.fixture(scope="module")
+def document(tmp_path_factory):
+    book = tmp_path_factory.mktemp("book") / "book.csv"
+    book.write_text(BOOK, encoding="utf-8")
+    return json.loads(explained("--chain", CHAIN, "--data", SHARED, "--book", book, "--json"))
+
+
+@pytest.mark.requirement("X17", "S23", "S57")
+def test_every_layer_says_whether_it_opens_and_why(document):
+    layers = {layer["layer"]: layer for layer in document["layers"]}
+
+    assert len(layers) == 9
+    assert layers["vix-first"]["opens"]
+    assert layers["vix-second"]["armed"] is None
+    assert layers["outer-short"]["why"] == "no rule arms it"
+    assert layers["tail"]["budget_usd_a_year"] == pytest.approx(4_000.0, rel=1e-3)  # 20 % of 2 % of a million
+    assert sum(layer["budget_usd_a_year"] for layer in layers.values()) == pytest.approx(20_000.0, rel=1e-3)
+
+
+@pytest.mark.requirement("S13", "S92", "D25")
+def test_a_condor_of_seventeen_days_is_due_into_the_next_tenor(document):
+    (due,) = document["rolls"]
+
+    assert due["triggers"] == ["few days left"]
+    assert "2023-03-17" in due["combo"]
+
+
+@pytest.mark.requirement("S08", "S52")
+def test_the_book_as_it_would_stand_is_read_as_a_ladder_and_by_domain(document):
+    assert any(note.startswith("ladder: ") and "(S08)" in note for note in document["notes"])
+    assert "protected first: spx, then defi (S52)" in document["notes"]
+
+
+@pytest.mark.requirement("D33")
+def test_expectations_rest_on_the_closes_of_the_folder(document):
+    assert any("closes 1999-06-01 to 2023-02-07" in line for line in document["assumptions"])
+
+
+def test_a_chain_alone_is_judged_at_its_own_volatility_index(capfd):
+    document = json.loads(explained("--chain", CHAIN, "--json"))
+
+    assert document["regime"]["vix"] == pytest.approx(18.66, abs=0.05)  # Cboe's close
+    assert document["status"] == "no action"
+    assert capfd.readouterr().out == ""
+
+
+def test_nothing_but_the_answer_reaches_standard_output(capfd):
+    explained("--chain", CHAIN, "--data", SHARED, "--json")
+
+    assert capfd.readouterr().out == ""
