@@ -8,7 +8,7 @@ import typer
 if TYPE_CHECKING:
     from engine.report.period_report import PeriodReport
 
-app = typer.Typer(
+app: typer.Typer = typer.Typer(
     help="What the desk holds and returned; without a word, since inception.", invoke_without_command=True
 )
 _WORKSPACE = typer.Option(Path(), "-C", help="Workspace folder.")

@@ -104,6 +104,7 @@ def loan_decision(
     growth: float,
     ruling: Ruling,
     policy: Policy,
+    sleeve_share: float = 0.0,
 ) -> LoanDecision:
     """
     Borrow what the extra condors need, if they earn more than it costs and every gate holds (D16).
@@ -114,6 +115,7 @@ def loan_decision(
     collateral : tokens that would be supplied, by code
     eth_low : worst change of ln ether in the two-sigma scenarios
     growth : factor by which interest grows the debt until the last of them
+    sleeve_share : of net asset value; above its target the sleeve takes on nothing new (X05)
     """
     edge_bps = (case.project_return - cost) * 1e4
     price = prices[market.asset]
@@ -132,6 +134,10 @@ def loan_decision(
     if market.borrow_rate > float(policy.limits.borrow_rate_max):
         reasons.append(
             f"borrow rate {market.borrow_rate:.2%} is above the {policy.limits.borrow_rate_max:.0%} limit (S43)"
+        )
+    if sleeve_share > float(policy.limits.sleeve_target):
+        reasons.append(
+            f"the sleeve is {sleeve_share:.1%} of NAV, above its {policy.limits.sleeve_target:.0%} target (S39, X05)"
         )
     if ruling.leverage == 0.0:
         reasons.append(f"no leverage: {ruling.why}")

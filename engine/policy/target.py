@@ -188,6 +188,7 @@ def target(
             growth=grown[offer.market.name],
             ruling=measure.ruling,
             policy=policy,
+            sleeve_share=bounds.sleeve_share,
         )
         for offer in offers
     )

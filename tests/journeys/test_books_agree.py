@@ -112,7 +112,7 @@ def test_journal_broker_and_chain_agree_to_the_unit_open_and_settled(opened):
     assert not open_options(balances.book(desk.journal.entries()))
     assert balances.imbalance(desk.journal.entries()) == {}
     assert any("arrived at the broker" in line for line in said)
-    assert any(words in line for line in said for words in ("sell", "nothing to add", "nothing is added"))
+    assert any("sell" in line for line in said)
     assert [point.on for point in story.nav] == sorted({point.on for point in story.nav})
 
 

@@ -87,5 +87,5 @@ def test_a_folder_that_is_not_there_is_refused(capsys, tmp_path):
 def test_a_folder_without_closes_is_refused_before_anything_is_shown(capsys, tmp_path):
     code, out, err = ran(capsys, "--data", tmp_path)
 
-    assert (code, out) == (30, "")
-    assert "no source gives it" in err
+    assert (code, out) == (2, "")
+    assert "no file in it is an observation" in err

@@ -133,12 +133,20 @@ def case(expected):
     return LoopCase(extra=5, margin=50_000.0, expected=expected, days=45.0)
 
 
-def decide(market, expected, *, cost=0.08, leverage=1.0):
+def decide(market, expected, *, cost=0.08, leverage=1.0, sleeve=0.10):
     return loan_decision(
         market, case(expected), cost=cost, collateral={"USDC": 110_000.0},
         prices={"USDC": 1.0, "DAI": 1.0}, eth_low=-0.5, growth=1.0, ruling=Ruling(leverage=leverage, why="VIX 26.00"),
-        policy=POLICY,
+        policy=POLICY, sleeve_share=sleeve,
     )  # fmt: skip
+
+
+@pytest.mark.requirement("S39", "X05")
+def test_a_sleeve_above_its_soft_cap_draws_nothing_new():
+    assert decide(LENDING[0], 700.0, sleeve=0.15).accepted
+    refused = decide(LENDING[0], 700.0, sleeve=0.151)
+    assert refused.debt == 0.0
+    assert "15.1% of NAV, above its 15% target" in refused.reasons[0]
 
 
 @pytest.mark.requirement("S44")
