@@ -1,5 +1,8 @@
 """Contracts of our own, written in Vyper beside the tests: compiled once, created on a local chain."""
 
+import json
+import subprocess
+import sys
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,11 +18,20 @@ FOLDER = Path(__file__).parent / "contracts"
 
 @cache
 def compiled(name: str) -> tuple[list[dict[str, Any]], bytes]:
-    """ABI and creation code of `contracts/<name>.vy`."""
-    from vyper import compile_code  # half a second that most tests do not need
+    """
+    ABI and creation code of `contracts/<name>.vy`.
 
-    made = compile_code((FOLDER / f"{name}.vy").read_text(encoding="utf-8"), output_formats=("abi", "bytecode"))
-    return made["abi"], bytes.fromhex(made["bytecode"].removeprefix("0x"))
+    The compiler runs in a process of its own: on import it replaces the decimal context of the whole program.
+    """
+    ran = subprocess.run(
+        [sys.executable, "-m", "vyper", "-f", "abi,bytecode", f"{name}.vy"],
+        cwd=FOLDER,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    abi, code = ran.stdout.splitlines()[:2]
+    return json.loads(abi), bytes.fromhex(code.removeprefix("0x"))
 
 
 def create(builder: Builder, name: str, *arguments: object) -> Contract:
