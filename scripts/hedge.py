@@ -8,44 +8,18 @@ import typer
 from typer.exceptions import TyperException
 
 from engine.errors import EngineError
-from scripts import chain, ledger, market, policy, rebalance, report, simulate, workspace_verbs
-from scripts.allocate import allocate
-from scripts.demo import demo
 from scripts.exits import INTERRUPTED, UNEXPECTED, USAGE, exit_code
-from scripts.explain import explain
-from scripts.margin import margin
-from scripts.price import price
-from scripts.signals import signals
-from scripts.stress import stress
-from scripts.surface import surface
+from scripts.verbs import Verbs
 
 app = typer.Typer(
     name="hedge",
+    cls=Verbs,
     help="Risk engine for an SPX iron-condor book and a capped DeFi volatility sleeve.",
     rich_markup_mode=None,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-app.command("demo")(demo)
-app.command("init")(workspace_verbs.init)
-app.add_typer(market.app, name="market")
-app.command("price")(price)
-app.command("surface")(surface)
-app.command("margin")(margin)
-app.command("stress")(stress)
-app.command("allocate")(allocate)
-app.command("signals")(signals)
-app.command("explain")(explain)
-app.add_typer(policy.app, name="policy")
-app.add_typer(chain.app, name="chain")
-app.add_typer(rebalance.plan_app, name="plan")
-app.command("approve")(rebalance.approve)
-app.command("apply")(rebalance.apply)
-app.command("reconcile")(ledger.reconcile)
-app.add_typer(ledger.app, name="ledger")
-app.add_typer(report.app, name="report")
-app.add_typer(simulate.app, name="simulate")
 
 
 @app.callback()

@@ -5,6 +5,9 @@ import sys
 
 import pytest
 
+from scripts.hedge import app, run
+from scripts.verbs import VERBS
+
 HEAVY = ("web3", "pandas", "scipy", "sqlmodel", "sqlalchemy", "exchange_calendars", "numpy", "eth_account", "jinja2")
 
 
@@ -20,3 +23,17 @@ def test_help_and_usage_errors_load_nothing_heavy(arguments):
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
 
     assert ran.returncode == 0, ran.stderr
+
+
+@pytest.mark.parametrize("name", VERBS)
+def test_every_verb_of_the_table_is_there_and_its_line_fits_a_terminal(name, capsys):
+    assert run(app, [name, "--help"]) == 0
+    assert capsys.readouterr().out.startswith(f"Usage: hedge {name} ")
+
+    assert run(app, ["--help"]) == 0
+    assert f"  {name:<9}  {VERBS[name].summary}\n" in capsys.readouterr().out
+
+
+def test_a_verb_mistyped_is_met_with_the_nearest(capsys):
+    assert run(app, ["margn"]) == 2
+    assert "Did you mean 'margin'?" in capsys.readouterr().err
