@@ -6,9 +6,9 @@ Every error the project raises.
     ├── ConfigError           ChainMismatch, LimitOutOfRange, UnknownKey
     ├── MarketDataError       StaleQuote, MissingQuote, ArbitrageInChain, UnreadableMarketFile
     ├── LimitBreached         carries every breach
-    ├── ApprovalError         ThresholdNotMet, PlanChanged, SnapshotExpired, AlreadyApplied;
+    ├── ApprovalError         AwaitsApproval (ThresholdNotMet), PlanChanged, SnapshotExpired, AlreadyApplied;
     │                         the committee's own (NotSeated, VotedTwice, OutsideWindow, QuorumNotMet,
-    │                         StillLocked, ProposalExpired) and PaperGateShut stand beside their rules
+    │                         StillLocked, Rejected, ProposalExpired) and PaperGateShut stand beside their rules
     ├── VenueError            VenueUnavailable | OrderRejected | OutcomeUnknown
     ├── LedgerError           UnbalancedEntry, UnmatchedLot, DoesNotReconcile
     ├── StorageError          DiskFull, SchemaMismatch, Busy
@@ -116,7 +116,11 @@ class ApprovalError(EngineError):
     """The plan lacks what it needs to be executed."""
 
 
-class ThresholdNotMet(ApprovalError):
+class AwaitsApproval(ApprovalError):
+    """Somebody's voice or some time is still missing; nothing is wrong."""
+
+
+class ThresholdNotMet(AwaitsApproval):
     """Fewer owners signed than the vault asks for."""
 
     def __init__(self, *, signed: int, threshold: int) -> None:

@@ -122,6 +122,11 @@ class LendingMarket:
     threshold of the collateral and `ltv` the most it may be borrowed against; `liquidity` is what
     can be borrowed now, in tokens. The slope terms describe its two-slope rate model. `withdrawable` is what
     the market could pay out of its `collateral` token now, in tokens.
+
+    `protocol` and `oracle` are whose contracts and prices it stands on (S55); `recourse` whether the lender may
+    reach beyond the collateral, None where nobody says, and `cross_default` whether a default elsewhere calls the
+    loan (S45); `change_delay_hours` is how long its governance waits between deciding a parameter and changing it,
+    0 where nobody says (S36).
     """
 
     name: str
@@ -138,6 +143,16 @@ class LendingMarket:
     kink: float
     collateral: str = ""
     withdrawable: float = 0.0
+    protocol: str = ""
+    oracle: str = ""
+    recourse: bool | None = None
+    cross_default: bool = False
+    change_delay_hours: float = 0.0
+
+    @property
+    def ring_fenced(self) -> bool:
+        """Whether a lender can lose us the collateral and nothing else: no recourse, and no cross-default (S45)."""
+        return self.recourse is False and not self.cross_default
 
 
 @dataclass(frozen=True, slots=True)

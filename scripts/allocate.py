@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from scripts.mark_option import MARKS
+
 if TYPE_CHECKING:
     from engine.policy.outcomes import Law
     from scripts.inputs import Stage
@@ -15,6 +17,7 @@ def allocate(
     book: str = typer.Option("", "--book", help="Book file: quantity,instrument,sleeve,venue."),
     folder: str = typer.Option("", "-C", help="Workspace folder."),
     policy: str = typer.Option("", "--policy", help="Policy file."),
+    mark: list[str] = MARKS,
     data: str = typer.Option("", "--data", help="Folder of observations that the evidence is judged on too."),
     without: list[str] = typer.Option([], "--without", help="A limit to lift, by name; repeatable: never a plan."),
     measure: str = typer.Option("real_world", "--measure", help="Of expectations: real_world or risk_neutral."),
@@ -31,13 +34,15 @@ def allocate(
     from scripts.output import emit_json
 
     lifted = _limits(without)
-    given, judged = evident(_priced(funded(stage(chain, book, folder, policy))), data)
+    given, judged = evident(_priced(funded(stage(chain, book, folder, policy, mark))), data)
     decision = cycle.decide(
         given.snapshot,
         given.book,
         given.policy,
         judged,
         fee_per_contract=FeeTable().index_option,
+        session_outer=given.session_outer,
+        earned=given.earned,
         law=_law(measure),
         without=lifted,
     )

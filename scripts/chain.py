@@ -96,12 +96,18 @@ def serve(workspace: Path = typer.Option(..., "-C")) -> None:
     import os
     import signal
     import threading
+    from datetime import timedelta
 
     from adapters.evm.world import open_world
 
     ended = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: ended.set())
-    with open_world(keep=_folder(workspace) / "state.json") as (chain, _):
+    state = _folder(workspace) / "state.json"
+    again = state.is_file()
+    with open_world(keep=state) as (chain, _):
+        if again:  # it kept its last block alone: final ones, and averages over half an hour, stand on what it knows
+            chain.warp(chain.block().at + timedelta(minutes=31))
+            chain.mine_to_final()
         note = {"pid": os.getpid(), "url": local_url(chain), "chain_id": chain.chain_id}
         partial = _note(workspace).with_suffix(".partial")
         partial.write_text(json.dumps(note), encoding="utf-8")
@@ -112,7 +118,7 @@ def serve(workspace: Path = typer.Option(..., "-C")) -> None:
 
 def local_url(chain: "Chain") -> str:
     """Where a local node listens."""
-    from adapters.evm.rpc import HttpNode
+    from adapters.evm.http_node import HttpNode
 
     assert isinstance(chain.node, HttpNode)
     return chain.node.url

@@ -29,8 +29,16 @@ def decided(chain: str, data: str, book: str, folder: str, policy: str) -> "tupl
     from scripts.inputs import stage
 
     given, judged = evident(funded(stage(chain, book, folder, policy)), data)
-    fee = FeeTable().index_option
-    return given, decide(given.snapshot, given.book, given.policy, judged, fee_per_contract=fee), judged
+    decision = decide(
+        given.snapshot,
+        given.book,
+        given.policy,
+        judged,
+        fee_per_contract=FeeTable().index_option,
+        session_outer=given.session_outer,
+        earned=given.earned,
+    )
+    return given, decision, judged
 
 
 def evident(given: "Stage", data: str) -> "tuple[Stage, Judgement]":

@@ -85,7 +85,7 @@ def _run(
     story = Story(opened=desk.observe(), opened_book=balances.book(journal.entries()))
     mark(desk, story)
     proposal = flow.propose(desk)
-    path = flow.save_plan(proposal.plan, root / "plans")
+    path = flow.save_plan(desk, proposal.plan)
     steps.done("plan", f"{proposal.plan.digest[:8]} in {path.name}, valid until {proposal.plan.deadline.isoformat()}")
     for order in proposal.plan.orders:
         steps.say(f"{order.venue:>10}: {order.step}, at worst {order.limit}")

@@ -10,6 +10,8 @@ from adapters.evm.chain import Chain
 from adapters.evm.erc20 import Token, TokenTransfers
 from adapters.evm.lyra import LyraAddresses, LyraOptions
 from adapters.evm.onchain_state import OnchainReader
+from adapters.evm.peg_watch import PegWatch
+from adapters.evm.price_guard import PriceGuard, observations_for
 from adapters.evm.transactions import Executor
 from adapters.evm.uniswap import UniswapSwaps
 from adapters.evm.uniswap_wire import SwapPool
@@ -18,7 +20,9 @@ from adapters.files.config import policy_digest
 from adapters.files.observation import OffchainMarket
 from adapters.paper.broker import PaperBroker
 from adapters.safe.keystore import OwnerKey
-from adapters.safe.state import SafeSettings, fingerprint
+from adapters.safe.role_scope import role_of
+from adapters.safe.roles import Role
+from adapters.safe.state import SafeSettings, fingerprint, identity
 from adapters.safe.vault import SafeVault
 from adapters.sql.journal import SqlJournal
 from adapters.sql.storage import database_url
@@ -26,8 +30,11 @@ from engine.market import MarketSnapshot, OptionChain
 from engine.money import Currency
 from engine.orders import Address, StateMark
 from engine.plan.sequence import Venues as VenueNames
+from engine.policy.pools import stated
 from engine.policy.settings import Policy
 from engine.ports import OnchainVenue
+from engine.risk.pricing_view import STABLES
+from scripts.remembered import proposed, unsettled
 
 TOKENS = {
     "USDC": Currency("USDC", 6),
@@ -38,6 +45,13 @@ TOKENS = {
 LENDING_MARKETS = ("aave-cheap", "aave-dear")
 STABLE_POOL_FEE = 100
 """Fee of the stablecoin pool the option premium is bought in, in millionths."""
+
+_HALF_HOUR = 1800
+STABLE_GUARD = PriceGuard(window_seconds=_HALF_HOUR, least_observations=observations_for(_HALF_HOUR))
+"""What the stablecoin pool must keep of its past, and how near it must be to its own average and to the oracle."""
+
+REDEMPTION = dict.fromkeys(sorted(STABLES & TOKENS.keys()), 1.0)
+"""USD that each stablecoin redeems for (D21)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +113,15 @@ class Desk:
         """The chain's clock."""
         return ChainClock(self.chain)
 
+    def unsettled(self) -> tuple[bytes, ...]:
+        """Raw transactions of the executor, oldest first, that are neither final nor void."""
+        return unsettled(self.journal, self.chain, self.executor.sender.address)
+
+    @property
+    def tokens(self) -> tuple[Token, ...]:
+        """Every token the vault holds."""
+        return tuple(self.onchain.ramp.tokens.values())
+
     @property
     def names(self) -> VenueNames:
         """Venue names and tokens for the orders of a plan."""
@@ -118,7 +141,8 @@ class Desk:
 
     def observe(self) -> MarketSnapshot:
         """Both domains at one instant: today's quotes and the chain at its latest block."""
-        return self.market.with_chain(OnchainReader(self.chain, self.onchain.lending, self.onchain.options).state())
+        read = OnchainReader(self.chain, self.onchain.lending, self.onchain.options).state()
+        return stated(self.market.with_chain(read), self.policy.pools)
 
     def state(self) -> StateMark:
         """What a plan made now is made from."""
@@ -166,12 +190,16 @@ def onchain_venues(chain: Chain, addresses: Mapping[str, Address], safe: Address
         ),
         tokens["sUSD"],
     )
+    oracle = markets[0].price_reads()
     swaps = UniswapSwaps(
         chain,
         holder,
         router=addresses["uniswap-router"],
         quoter=addresses["uniswap-quoter"],
         pools=[SwapPool(addresses["pool-USDC-sUSD"], (tokens["USDC"], tokens["sUSD"]), STABLE_POOL_FEE)],
+        guard=STABLE_GUARD,
+        oracle=oracle,
+        peg=PegWatch(chain, oracle, REDEMPTION),
     )
     return OnchainVenues(markets, options, swaps, TokenTransfers(chain, holder, list(tokens.values()), deposit=ramp))
 
@@ -181,6 +209,19 @@ def pins(chain: Chain, addresses: Mapping[str, Address], venues: OnchainVenues) 
     called = {addresses["safe-multi-send-call-only"], addresses["uniswap-router"], addresses["safe-singleton"]}
     called |= {permit.contract.address for permit in venues.permits()}
     return {target: fingerprint(chain, target) for target in sorted(called)}
+
+
+def call_policy(chain: Chain, venues: OnchainVenues, safe: Address) -> Role:
+    """What these venues may ask of the Safe, as a role that its owners can tighten and put on chain."""
+    permits = venues.permits()
+    targets = {permit.contract.address for permit in permits}
+    return role_of(
+        permits,
+        chain_id=chain.chain_id,
+        avatar=safe,
+        payees=[venues.ramp.deposit],
+        identities={target: identity(chain, target) for target in sorted(targets)},
+    )
 
 
 def safe_settings(
@@ -210,16 +251,31 @@ def open_desk(
     policy: Policy,
     market: OffchainMarket,
     journal: SqlJournal,
+    role: Role | None = None,
 ) -> Desk:
-    """Wire a desk on contracts that stand already; a stranger in the Safe refuses the start."""
+    """
+    Wire a desk on contracts that stand already; a stranger in the Safe refuses the start.
+
+    `role` is the owners' call policy: what it does not open, the desk can neither propose nor send.
+    """
     venues = onchain_venues(chain, addresses, safe, ramp)
     clock = ChainClock(chain)
 
     def remember(transaction_hash: str, raw: bytes) -> None:
         journal.intend(f"raw:{transaction_hash}", raw.hex(), clock.now())
 
-    sender = Executor(chain, executor, remember=remember, local=True)
-    vault = SafeVault(chain, safe_settings(chain, addresses, safe, pinned), venues.permits(), sender)
+    def waiting() -> tuple[bytes, ...]:
+        return unsettled(journal, chain, executor.address)
+
+    sender = Executor(chain, executor, remember=remember, local=True, outstanding=waiting)
+    vault = SafeVault(
+        chain,
+        safe_settings(chain, addresses, safe, pinned),
+        venues.permits(),
+        sender,
+        role=role,
+        proposed=lambda: proposed(journal),
+    )
     today = [market]
     broker = PaperBroker(root / "paper-broker.json", lambda: _chains(today[0]), clock)
     return Desk(root, chain, vault, venues, broker, journal, policy, sender, today)

@@ -105,20 +105,5 @@ def rules(judged: "Judgement") -> list[dict[str, Any]]:
     ]
 
 
-def written(value: float | None, unit: str) -> str:
-    """A reading as an operator writes it in a rule."""
-    if value is None:
-        return "unseen"
-    match unit:
-        case "yes":
-            return "yes" if value else "no"
-        case "%":
-            return f"{100 * value:.2f}%"
-        case "bp":
-            return f"{10_000 * value:.1f} bp"
-        case _:
-            return f"{value:,.2f} {unit}"
-
-
 def _rounded(days: float | None) -> float | None:
     return None if days is None else round(days, 2)

@@ -3,6 +3,7 @@
 from engine.errors import (
     AlreadyApplied,
     ApprovalError,
+    AwaitsApproval,
     Busy,
     ConfigError,
     DiskFull,
@@ -16,7 +17,6 @@ from engine.errors import (
     OrderRejected,
     SchemaMismatch,
     StorageError,
-    ThresholdNotMet,
     VenueError,
 )
 
@@ -32,7 +32,7 @@ _CODES: tuple[tuple[type[EngineError], int], ...] = (
     (ConfigError, 78),
     (MarketDataError, 30),
     (LimitBreached, 31),
-    (ThresholdNotMet, AWAITS_APPROVAL),
+    (AwaitsApproval, AWAITS_APPROVAL),
     (AlreadyApplied, 12),
     (ApprovalError, 11),
     (OrderRejected, 21),
@@ -51,6 +51,7 @@ def exit_code(error: EngineError) -> int:
     """
     The code for an error: the first row whose class it is.
 
+    >>> from engine.errors import ThresholdNotMet
     >>> exit_code(ThresholdNotMet(signed=1, threshold=2))
     10
     """

@@ -32,7 +32,7 @@ def explain(
     from scripts.layering import layering
 
     stage, decision, judged = decided(chain, data, book, folder, policy)
-    found, layers = explained(decision.target, judged), layering(decision)
+    found, layers = explained(decision), layering(decision)
     if html is not None:
         _write(html, stage, judged, found, layers)
     if as_json:
@@ -112,16 +112,13 @@ Drawn = tuple[str, tuple[str, ...], list[tuple[str, ...]], tuple[int, ...]]
 
 
 def _tables(judged: "Judgement", found: "Explanation", layers: "Layering") -> list[Drawn]:
-    from scripts.layering import COLUMNS, roll_rows, rows
+    from scripts.layering import COLUMNS, rows
 
-    opened: list[Drawn] = [
-        ("Layers", COLUMNS, rows(layers), (5, 6)),
-        ("Condors due to roll", ("condor", "because", "combo, or what stands against it"), roll_rows(layers), ()),
-    ]
-    return [part for part in (*_changes(found, judged), *opened, *_grounds(judged, found)) if part[2]]
+    opened: list[Drawn] = [("Layers", COLUMNS, rows(layers), (5, 6))]
+    return [part for part in (*_changes(found), *opened, *_grounds(judged, found)) if part[2]]
 
 
-def _changes(found: "Explanation", judged: "Judgement") -> list[Drawn]:
+def _changes(found: "Explanation") -> list[Drawn]:
     rows: list[tuple[str, ...]] = [
         (change.what if not number else "", ground.id, ground.says, ground.source, "; ".join(change.binding))
         for change in found.changes
@@ -129,30 +126,21 @@ def _changes(found: "Explanation", judged: "Judgement") -> list[Drawn]:
     ]
     return [
         ("Proposed changes", _CHANGES, rows, ()),
-        ("Not done, or bounded", ("why",), [(line,) for line in (*_missing(judged), *found.withheld)], ()),
+        ("Not done, or bounded", ("why",), [(line,) for line in found.withheld], ()),
+        ("What is held asks for", ("advice",), [(line,) for line in found.held], ()),
         ("What single vote would flip the decision", ("vote",), [(line,) for line in found.flips], ()),
     ]
 
 
-def _missing(judged: "Judgement") -> list[str]:
-    from engine.policy.rule import Act
-
-    return [
-        f"{effect.what} frozen: {found.rule.id} cannot be told, {', '.join(found.dropped)} went missing (F89)"
-        for found in judged.findings
-        for effect in found.rule.then
-        if found.dropped and effect.act is Act.FREEZE
-    ]
-
-
 def _grounds(judged: "Judgement", found: "Explanation") -> list[Drawn]:
-    from scripts.evidence import votes, written
+    from engine.report.wording import reading_text
+    from scripts.evidence import votes
 
     panel = judged.table.panel()
     seen: list[tuple[str, ...]] = [
         (
             name,
-            written(reading.value, reading.unit),
+            reading_text(reading.value, reading.unit),
             f"{reading.age_days(panel.at) or 0.0:.1f}",
             reading.source,
             reading.why,

@@ -7,28 +7,31 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
-from adapters.safe.keystore import OwnerKey
+from adapters.evm.proof import proven
+from adapters.evm.token_promises import hold_to_promises
+from adapters.evm.wire import Holder
 from adapters.safe.signatures import sign_plan, signed, verify
+from adapters.safe.signers import Signer
 from adapters.sql.plans import PlanState
 from engine import cycle
 from engine.cycle import Decision
-from engine.entries import Entry
-from engine.errors import AlreadyApplied, OrderRejected, PlanChanged
+from engine.errors import AlreadyApplied, PlanChanged
 from engine.instruments import VanillaOption
-from engine.ledger import balances, posting
+from engine.ledger import balances
 from engine.ledger.accounts import EXECUTOR
 from engine.ledger.lending import accruals
+from engine.ledger.openings import opening_credits
 from engine.ledger.reconcile import Break, breaks
-from engine.ledger.transfer import Transfer, sent
 from engine.money import Money
 from engine.orders import ApprovedPlan, Call, CheckedPlan, Fill, Order, Plan, PlanApproval, VaultBatch
 from engine.plan.approval import approve, still_current
 from engine.plan.canonical import canonical_bytes, document, parse
 from engine.plan.saga import Outcome, Venues, execute
 from engine.plan.sequence import bounded, broker_orders, vault_orders
-from engine.ports import Receipt, SignedSafeTx
-from engine.positions import Sleeve
+from engine.ports import Receipt
 from scripts.desk import Desk
+from scripts.postings import gas_entries, posted
+from scripts.session import earned_since, session_outer
 
 _STABLE_SLIPPAGE = Decimal("0.003")
 
@@ -49,6 +52,7 @@ def propose(desk: Desk, *, borrowed_cash: float = 0.0) -> Proposal:
 
     Raises `LimitBreached` with all breaches; sends nothing.
     """
+    hold_to_promises(desk.chain, desk.vault.address, desk.tokens)
     decision = decide(desk, borrowed_cash=borrowed_cash)
     state = desk.state()
     stem = cycle.stem(decision.snapshot, desk.policy_digest, state)
@@ -57,28 +61,32 @@ def propose(desk: Desk, *, borrowed_cash: float = 0.0) -> Proposal:
     batches = [_batch(desk, vault, stem, deadline)] if vault else []
     plan = cycle.seal(
         decision,
-        [*broker_orders(decision.target.core, desk.names, stem), *vault],
+        [*broker_orders(decision.target.core, desk.names, stem, decision.upkeep.rolls), *vault],
         batches,
         state=state,
         policy_digest=desk.policy_digest,
         deadline=deadline,
     )
-    cycle.checked(plan, decision.snapshot, decision.book, desk.policy)
+    cycle.checked(plan, decision.snapshot, decision.book, desk.policy, session_outer=decision.frame.session_outer)
     return Proposal(plan, decision)
 
 
 def decide(desk: Desk, *, borrowed_cash: float = 0.0) -> Decision:
     """What the engine would do now with the book as the journal has it."""
+    snapshot, entries = desk.observe(), desk.journal.entries()
     return cycle.decide(
-        desk.observe(),
-        balances.book(desk.journal.entries()),
+        snapshot,
+        balances.book(entries),
         desk.policy,
         fee_per_contract=desk.broker.fee_per_contract,
         borrowed_cash=borrowed_cash,
+        session_outer=session_outer(desk, snapshot.asof),
+        opened=opening_credits(entries),
+        earned=earned_since(desk, entries, snapshot),
     )
 
 
-def sign(desk: Desk, plan: Plan, key: OwnerKey) -> PlanApproval:
+def sign(desk: Desk, plan: Plan, signer: Signer) -> PlanApproval:
     """
     One owner's approval, after deriving everything again from the plan's own bytes.
 
@@ -92,15 +100,18 @@ def sign(desk: Desk, plan: Plan, key: OwnerKey) -> PlanApproval:
     for batch in plan.batches:
         if batch.transaction.nonce == nonce:
             desk.vault.rehearse(batch.transaction)
-    return sign_plan(plan, key, safe=desk.vault.address)
+    return sign_plan(plan, signer, safe=desk.vault.address)
 
 
 def reviewed(desk: Desk, plan: Plan) -> None:
-    """Raise `PlanChanged` or `OrderRejected` unless the plan's bytes are what it shows."""
+    """Raise `PlanChanged`, `OrderRejected` or `ConfigError` unless plan and tokens are what they are shown as."""
+    hold_to_promises(desk.chain, desk.vault.address, desk.tokens)
     parse(document(plan))
     venues = desk.onchain.by_name()
     for batch in plan.batches:
         desk.vault.confirm(batch)
+        if desk.vault.executed(batch.transaction) is not None:
+            continue  # what it did is what its orders would now be encoded on top of
         encoded = [
             call for order in plan.orders if order.id in batch.order_ids for call in venues[order.venue].calls(order)
         ]
@@ -113,19 +124,21 @@ def reviewed(desk: Desk, plan: Plan) -> None:
 
 
 def judged(desk: Desk, plan: Plan) -> CheckedPlan:
-    """The plan held against every limit on the market and book as they are now."""
-    return cycle.checked(plan, desk.observe(), balances.book(desk.journal.entries()), desk.policy)
+    """The plan held against every limit on the market and book as they are now, and on the session so far."""
+    snapshot, book = desk.observe(), balances.book(desk.journal.entries())
+    used = session_outer(desk, snapshot.asof)
+    return cycle.checked(plan, snapshot, book, desk.policy, session_outer=used)
 
 
 def apply(desk: Desk, plan: Plan, approvals: Sequence[PlanApproval], progress: Progress) -> Outcome:
     """
-    Carry an approved plan out, once; continue it if it was begun.
+    Carry an approved plan out, once; continue it if it was begun, here or by whoever sent its batch (faults F20).
 
     Raises `ThresholdNotMet`, `SnapshotExpired`, `PlanChanged`, `AlreadyApplied`, `LimitBreached` before any
     effect, and the venues' own errors after.
     """
     stored = desk.journal.plan(plan.digest)
-    begun = stored is not None and stored.state is PlanState.APPLYING
+    applying = stored is not None and stored.state is PlanState.APPLYING
     if stored is not None and stored.state is PlanState.APPLIED:
         raise AlreadyApplied(
             f"plan {plan.digest[:8]} refused", why="it was applied already", todo="make a new plan; nothing was sent"
@@ -134,19 +147,28 @@ def apply(desk: Desk, plan: Plan, approvals: Sequence[PlanApproval], progress: P
     contracts = desk.vault.contract_owners()
     verified = [verify(plan, approval, safe=desk.vault.address, contracts=contracts) for approval in approvals]
     reviewed(desk, plan)
-    checked = cycle.unchecked(plan) if begun else judged(desk, plan)
-    approved = approve(checked, verified, owners=terms.owners, threshold=terms.threshold)
+    begun = applying or any(desk.vault.executed(batch.transaction) for batch in plan.batches)
     if not begun:
         current(desk, plan)
+    checked = cycle.unchecked(plan) if begun else judged(desk, plan)
+    approved = approve(checked, verified, owners=terms.owners, threshold=terms.threshold)
+    if not applying:
         _begin(desk, plan, approved)
-    roles = {order.id: order.role for order in plan.orders}
+    desk.executor.recover(desk.unsettled())
+    orders = {order.id: order for order in plan.orders}
+    holder = Holder(desk.chain.chain_id, desk.vault.address)
+
+    def proof(batch: VaultBatch, receipt: Receipt, fills: Sequence[Fill]) -> None:
+        proven(desk.chain, holder, batch.transaction.hash, receipt, fills, desk.tokens)
+
     outcome = execute(
         approved,
         Venues({desk.broker.name: desk.broker}, desk.onchain.by_name(), desk.vault),
         desk.journal,
         desk.clock,
-        posting=lambda fill: _posted(desk, fill, roles[fill.order_id]),
-        gas=lambda _, receipt: gas_entry(desk, receipt),
+        posting=lambda fill: posted(desk, fill, orders[fill.order_id]),
+        gas=lambda receipt: gas_entries(desk, receipt),
+        proof=proof,
         signed=lambda batch, whole: signed(batch.transaction, whole, desk.vault.terms()),
         progress=progress,
     )
@@ -158,44 +180,6 @@ def apply(desk: Desk, plan: Plan, approvals: Sequence[PlanApproval], progress: P
 def current(desk: Desk, plan: Plan) -> None:
     """Raise `SnapshotExpired` when the deadline passed or chain, Safe nonce or journal moved since it was made."""
     still_current(plan, desk.state(), desk.clock.now())
-
-
-def simulated(desk: Desk, batch: VaultBatch) -> Receipt:
-    """
-    Execute a batch on a fork as if a quorum had approved it; needs a fork that lends out any account.
-
-    The owners approve the hash on the fork itself, so that no signature is needed. Raises `OrderRejected`
-    with the reason when the batch would fail.
-    """
-    safe, terms = desk.vault.contract, desk.vault.terms()
-    quorum = sorted(terms.owners, key=lambda owner: int(owner, 16))[: terms.threshold]
-    for owner in quorum:
-        desk.chain.request("anvil_setBalance", owner, hex(10**18))
-        desk.chain.request("anvil_impersonateAccount", owner)
-        approval = safe.encode("approveHash", bytes.fromhex(batch.transaction.hash.removeprefix("0x")))
-        sent_hash = desk.chain.request(
-            "eth_sendTransaction", {"from": owner, "to": safe.address, "data": "0x" + approval.hex()}
-        )
-        desk.chain.mined(sent_hash)
-    words = b"".join(bytes.fromhex(owner[2:]).rjust(32, b"\0") + bytes(32) + b"\x01" for owner in quorum)
-    data = desk.vault.calldata(SignedSafeTx(batch.transaction, words))
-    receipt = desk.executor.send(safe.address, data)
-    if receipt.status != 1:
-        raise OrderRejected(
-            f"batch {batch.id} would fail", why="it reverts on a fork of the current block", todo="make a new plan"
-        )
-    return receipt
-
-
-def gas_entry(desk: Desk, receipt: Receipt) -> Entry:
-    """The executor's cost of one transaction."""
-    return posting.gas(
-        receipt.gas_used * receipt.gas_price_wei,
-        chain_id=desk.chain.chain_id,
-        transaction_hash=receipt.transaction_hash,
-        at=receipt.at,
-        evidence={"block": str(receipt.block), "block_hash": receipt.block_hash},
-    )
 
 
 def accrue(desk: Desk) -> int:
@@ -229,21 +213,20 @@ def differences(desk: Desk) -> tuple[Break, ...]:
     return (*at_broker, *on_chain, *breaks(book, ether, venues={EXECUTOR}, source="chain"))
 
 
-def save_plan(plan: Plan, folder: Path) -> Path:
-    """Write the plan's document; the name carries day and digest."""
+def save_plan(desk: Desk, plan: Plan) -> Path:
+    """
+    Put the plan on the journal's shelf and write its document; the name carries day and digest.
+
+    From here on its Safe transactions are known as ours, whoever sends them (faults F20, F98).
+    """
+    desk.journal.save_plan(plan.digest, canonical_bytes(document(plan)).decode(), desk.clock.now())
+    folder = desk.root / "plans"
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"plan-{plan.asof.date()}-{plan.digest[:8]}.json"
     partial = path.with_suffix(".partial")
     partial.write_text(json.dumps(document(plan), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     partial.replace(path)
     return path
-
-
-def _posted(desk: Desk, fill: Fill, role: str) -> Entry:
-    if role != "ramp":
-        return posting.entry_for(fill)
-    moved = next(change for change in fill.changes if change.sleeve is Sleeve.TRANSIT)
-    return sent(ramp_transfer(desk, fill.key, moved.held, fill), at=fill.at, evidence=fill.evidence)
 
 
 def _begin(desk: Desk, plan: Plan, approved: ApprovedPlan) -> None:
@@ -254,19 +237,6 @@ def _begin(desk: Desk, plan: Plan, approved: ApprovedPlan) -> None:
         desk.journal.save_approval(plan.digest, approval.owner, approval.plan_signature, now)
     desk.journal.advance(plan.digest, PlanState.APPROVED, now)
     desk.journal.advance(plan.digest, PlanState.APPLYING, now)
-
-
-def ramp_transfer(desk: Desk, key: str, amount: Money, fill: Fill) -> Transfer:
-    """Coins on their way to the broker, due after the policy's ramp days."""
-    return Transfer(
-        id=key,
-        sent=amount,
-        source=Sleeve.DEFI,
-        source_venue="vault",
-        target=Sleeve.CONDOR,
-        target_venue=desk.broker.name,
-        due=fill.at + timedelta(days=desk.policy.loop.ramp_days),
-    )
 
 
 def _option(desk: Desk, decision: Decision) -> VanillaOption | None:

@@ -10,20 +10,17 @@ from adapters.evm.shock_pools import taken
 from adapters.safe.outcome import proven
 from adapters.safe.simulation import approved_by
 from engine import cycle
-from engine.entries import Entry
 from engine.errors import EngineError, LimitBreached, MarketDataError, OrderRejected, VenueError
 from engine.instruments import LendingDebt
 from engine.ledger import balances, posting
-from engine.ledger.transfer import sent
 from engine.market import MarketSnapshot
-from engine.orders import Address, Fill, Plan, VaultBatch
+from engine.orders import Address, Fill, Order, Plan, VaultBatch
 from engine.ports import AckState, Receipt, SignedSafeTx
-from engine.positions import Sleeve
 from engine.risk.peg import PegSide, PegState, PegTier, watch_peg
 from engine.risk.valuation import STABLES
-from scripts import flow
 from scripts.desk import Desk
 from scripts.fork_findings import Run, Step
+from scripts.postings import gas_entries, posted
 
 _GAS_MARGIN = 13, 10
 _CALL = re.compile(r"call 0x([0-9a-f]{8}) to (0x[0-9a-fA-F]{40}): (.*)", re.DOTALL)
@@ -136,11 +133,11 @@ def _batch(desk: Desk, stage: Stage, plan: Plan, batch: VaultBatch, found: Run) 
         else:
             receipt, refusal = _between(desk, stage, around, batch, data)
             found.effects.append(taken(stage, around))
-        desk.journal.post([flow.gas_entry(desk, receipt)])
+        desk.journal.post(gas_entries(desk, receipt))
         if receipt.status != 1 and refusal is not None:
             return refusal
         proven(safe, batch.transaction, receipt)
-        desk.journal.post([_entry(desk, fill, role) for fill, role in _fills(desk, plan, batch, receipt)])
+        desk.journal.post([posted(desk, fill, order) for fill, order in _fills(desk, plan, batch, receipt)])
     except EngineError as refused:
         return _refusal(batch, refused)
     return _paid(desk, batch, receipt, found)
@@ -197,17 +194,10 @@ def _said(batch: VaultBatch, selector: str, to: Address) -> str:
     return words[0] if words else f"0x{selector} to {to}"
 
 
-def _fills(desk: Desk, plan: Plan, batch: VaultBatch, receipt: Receipt) -> list[tuple[Fill, str]]:
+def _fills(desk: Desk, plan: Plan, batch: VaultBatch, receipt: Receipt) -> list[tuple[Fill, Order]]:
     venues = desk.onchain.by_name()
     orders = [order for order in plan.orders if order.id in batch.order_ids]
-    return [(fill, order.role) for order in orders for fill in venues[order.venue].read(order, receipt)]
-
-
-def _entry(desk: Desk, fill: Fill, role: str) -> Entry:
-    if role != "ramp":
-        return posting.entry_for(fill)
-    moved = next(change for change in fill.changes if change.sleeve is Sleeve.TRANSIT)
-    return sent(flow.ramp_transfer(desk, fill.key, moved.held, fill), at=fill.at, evidence=fill.evidence)
+    return [(fill, order) for order in orders for fill in venues[order.venue].read(order, receipt)]
 
 
 def _paid(desk: Desk, batch: VaultBatch, receipt: Receipt, found: Run) -> Step:

@@ -27,11 +27,8 @@ def kept_marks(journal: SqlJournal) -> Marks:
 
 def kept_market(journal: SqlJournal, day: date) -> PricingView | None:
     """The market of a day's mark; None where the day has none."""
-    found = None
-    for note in journal.notes(MARKET):
-        kept, view = read_view(note.text)
-        found = view if kept == day else found
-    return found
+    read = (read_view(note.text) for note in reversed(journal.notes(MARKET)))
+    return next((view for kept, view in read if kept == day), None)
 
 
 def posted_since(journal: SqlJournal, mark: Mark | None) -> list[tuple[int, Entry]]:

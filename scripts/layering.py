@@ -4,11 +4,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from engine.cycle import Decision
-    from engine.orders import OrderLeg
     from engine.policy.condors import CondorOffer
+    from engine.policy.hedges import HedgeOffer
     from engine.policy.layer_proposals import LayerProposal
     from engine.policy.rolls import RollDue
 
@@ -28,6 +26,7 @@ COLUMNS = ("layer", "opens", "why", "days", "wings", "USD a year", "session room
 def layering(decision: "Decision") -> Layering:
     """The layers of a decision, the rolls of its book, and how its ladder, sleeve and domains stand."""
     from engine.policy.layer_proposals import layer_proposals
+    from engine.policy.waterfall import Stage
 
     condors = wanted(decision)
     proposals = layer_proposals(
@@ -38,8 +37,11 @@ def layering(decision: "Decision") -> Layering:
         decision.judgement,
         condors=condors,
         capital=decision.frame.limits.capital,
+        session_outer=decision.frame.session_outer,
+        hedges=_hedges(decision),
+        proceeds=decision.proceeds.of(Stage.HEDGE),
     )
-    return Layering(proposals, _rolls(decision), tuple(_notes(decision, condors)))
+    return Layering(proposals, decision.upkeep.rolls, tuple(_notes(decision, condors)))
 
 
 def wanted(decision: "Decision") -> "list[tuple[CondorOffer, int]]":
@@ -56,6 +58,17 @@ def wanted(decision: "Decision") -> "list[tuple[CondorOffer, int]]":
         for line in core.lines
         if line.kind is Kind.CONDOR and isinstance(line.terms, CondorOffer) and line.wanted > 0
     ]
+
+
+def _hedges(decision: "Decision") -> "list[tuple[HedgeOffer, int]]":
+    """The hedges that the decision holds or wants, with their lots."""
+    from engine.policy.hedges import HedgeOffer
+    from engine.policy.holdings import holdings
+
+    core = decision.target.core
+    if core is None:
+        return list(holdings(decision.book, decision.view).hedges)
+    return [(line.terms, int(line.wanted)) for line in core.lines if isinstance(line.terms, HedgeOffer) and line.wanted]
 
 
 def rows(found: Layering) -> "list[tuple[str, ...]]":
@@ -83,7 +96,7 @@ def roll_rows(found: Layering) -> "list[tuple[str, ...]]":
         (
             f"{due.lots} {due.offer.id}",
             ", ".join(due.decision.triggers),
-            due.decision.proposal.log if due.decision.proposal else "; ".join(due.decision.refusals),
+            due.combo,
         )
         for due in found.rolls
     ]
@@ -129,38 +142,42 @@ def _traded(one: "LayerProposal") -> str:
     return f"{legs} for {one.trade.cash:+,.2f} USD" + (f"; {one.trade.why}" if one.trade.why else "")
 
 
-def _rolls(decision: "Decision") -> "tuple[RollDue, ...]":
-    from engine.cycle import limits_of
-    from engine.money import Money
-    from engine.policy.rolls import rolls_due
-    from engine.positions import Position, Sleeve
-
-    measured = limits_of(decision.snapshot, decision.view, decision.frame)
-
-    def drawdown_after(legs: "Sequence[OrderLeg]") -> float:
-        added = [
-            Position(leg.instrument, Money.of(leg.quantity, leg.instrument.unit), Sleeve.CONDOR, "broker")
-            for leg in legs
-        ]
-        return next(one.reading for one in measured(decision.book.plus(added), 0.0) if one.limit == "drawdown_2sd")
-
-    limits = decision.frame.limits
-    return rolls_due(
-        decision.snapshot,
-        decision.view,
-        decision.book,
-        decision.policy,
-        event_diverges=decision.judgement.rolls,
-        session_room=limits.session_new_outer * limits.defined_risk,
-        drawdown_after=drawdown_after,
-    )
-
-
 def _notes(decision: "Decision", condors: "list[tuple[CondorOffer, int]]") -> "list[str]":
     from engine.policy.priority import domain_order
 
     first, then = domain_order(decision.judgement.findings)
-    return [*_ladder(decision, condors), *_sleeve(decision), f"protected first: {first}, then {then} (S52)"]
+    return [
+        *_ladder(decision, condors),
+        *_sleeve(decision),
+        *decision.proceeds.words,
+        *_owed(decision),
+        _shocked(decision),
+        f"protected first: {first}, then {then} (S52)",
+    ]
+
+
+def _owed(decision: "Decision") -> "list[str]":
+    """Each liability with its flag, and the largest protocol, oracle and chain beside their caps."""
+    from engine.risk.recourse import liabilities
+
+    owed = [one.words for one in liabilities(decision.book, decision.view)]
+    stands = [
+        f"{one.detail}, {one.reading:.1%} of NAV of {one.level:.0%}"
+        for one in decision.readings
+        if one.source.startswith("S55")
+    ]
+    return [*([f"owed: {'; '.join(owed)} (S45)"] if owed else []), *([f"{'; '.join(stands)} (S55)"] if stands else [])]
+
+
+def _shocked(decision: "Decision") -> str:
+    """What the book loses in the geopolitical shock: multiples down 15 %, VIX up 20, credit wider (S85)."""
+    from engine.risk.drawdown import borne_losses
+    from engine.risk.history_scenarios import gap_scenarios
+
+    pack = gap_scenarios(crypto_beta=decision.snapshot.crypto_beta)
+    shock = pack.take([pack.names.index("geopolitical shock")])
+    loss, capital = float(borne_losses(decision.book, decision.view, shock)[0]), decision.frame.limits.capital
+    return f"a geopolitical shock would cost {loss:,.0f} USD, {loss / capital:.1%} of capital (S85)"
 
 
 def _ladder(decision: "Decision", condors: "list[tuple[CondorOffer, int]]") -> "list[str]":

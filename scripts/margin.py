@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import typer
 
+from scripts.mark_option import MARKS
+
 if TYPE_CHECKING:
     from datetime import date
 
@@ -29,6 +31,7 @@ def margin(
     book: str = typer.Option("", "--book", help="Book file."),
     folder: str = typer.Option("", "-C", help="Folder made by `hedge init`."),
     rules: str = typer.Option("all", "--rules", help=f"One rule set: {_CHOICES}."),
+    mark: list[str] = MARKS,
     initial: list[str] = typer.Option([], "--initial", help='Exchange rate of a future, "VX 2026-02-01 11500".'),
     html: Path | None = typer.Option(None, "--html", help="Write one self-contained HTML file."),
     as_json: bool = typer.Option(False, "--json", help="One JSON document."),
@@ -40,8 +43,8 @@ def margin(
 
     chosen = _rules(rules)
     rates = [_rate(text) for text in initial]
-    set_up = stage(chain, book, folder)
-    legs = margin_legs(set_up.book, set_up.view)
+    set_up = stage(chain, book, folder, marks=mark)
+    legs = margin_legs(set_up.book, set_up.view, set_up.snapshot.vix)
     futures = future_requirements(set_up.book, rates, _day(set_up.view))
     _held(legs, futures)
     answers = [_answer(rule, legs, set_up.view, alone=rules != "all") for rule in chosen]

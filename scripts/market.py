@@ -33,7 +33,7 @@ def inspect(
     from engine.signals.expiries import expiry_table
     from engine.signals.quality import chain_findings
     from engine.signals.vix_index import volatility_index
-    from scripts.inputs import chain_and_curve
+    from scripts.chain_input import chain_and_curve
 
     chain, curve, assumed = chain_and_curve(file, asof=asof, spot=spot, rate=rate, rates=rates)
     table = expiry_table(chain, curve)

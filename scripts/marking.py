@@ -10,6 +10,7 @@ from engine.ledger.balances import book as balances_book
 from engine.ledger.balances import valuation_day
 from engine.ledger.explained import unit_worth
 from engine.money import USD, Money
+from engine.policy.capital_cost import cost_of_capital, debt_rate
 from engine.policy.target import frame
 from engine.positions import Book, Sleeve
 from engine.report import marks
@@ -26,7 +27,6 @@ from engine.risk.liquidity import book_ratio
 from engine.risk.pricing_view import PricingView
 from engine.risk.scenarios import Scenarios
 from engine.risk.view import pricing_view
-from scripts.capital import cost_of_capital, debt_rate
 from scripts.desk import Desk
 from scripts.kept import MARK, MARKET, kept_market, kept_marks, posted_since
 

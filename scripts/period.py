@@ -1,6 +1,6 @@
 """A period's report from a journal on disk: no chain, no broker and no market are asked."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
@@ -9,7 +9,6 @@ from adapters.sql.journal import SqlJournal
 from adapters.sql.storage import database_url
 from engine.entries import Entry
 from engine.errors import InputError
-from engine.ledger.balances import trial_balance, valuation_day
 from engine.report.figures import Why, figure, why
 from engine.report.marks import Marks
 from engine.report.period import Period, period
@@ -26,14 +25,13 @@ def read_report(journal: SqlJournal, name: str, marks: Marks | None = None) -> P
 
     `marks` are the journal's own unless given. Raises `InputError` for a period of which it knows nothing.
     """
-    found, days = marks or kept_marks(journal), journal.daily()
-    about = _about(days, name, found)
-    before = [entry for entry in days if valuation_day(entry.at) <= about.opens]
+    found = marks or kept_marks(journal)
+    about = _about(journal, name, found)
     return report(
         Source(
             period=about,
-            opening=trial_balance(before),
-            days=[entry for entry in days if about.opens < valuation_day(entry.at) <= about.last],
+            opening=journal.balances(until=about.opens),
+            days=journal.daily(after=about.opens, until=about.last),
             marks=found,
             breaks=open_breaks(journal, about.last),
             late=_late(journal, about, found),
@@ -72,8 +70,8 @@ def _numbered(journal: SqlJournal) -> Iterator[tuple[int, Entry]]:
         yield from entries_in(connection)
 
 
-def _about(days: Sequence[Entry], name: str, marks: Marks) -> Period:
-    known = [*(valuation_day(entry.at) for entry in days), *marks.days]
+def _about(journal: SqlJournal, name: str, marks: Marks) -> Period:
+    known = [*(journal.span() or ()), *marks.days]
     if not known:
         raise InputError("report refused", why="the journal is empty", todo="post something, or name another folder")
     return period(name, begins=min(known), ends=max(known))
@@ -84,5 +82,4 @@ def _late(journal: SqlJournal, about: Period, marks: Marks) -> tuple[date, ...]:
     mark = marks.at(about.last)
     if mark is None:
         return ()
-    days = (valuation_day(entry.at) for entry in journal.entries(after=mark.serial))
-    return tuple(sorted({day for day in days if about.opens < day <= mark.day}))
+    return tuple(day for day in journal.days_after(mark.serial) if about.opens < day <= mark.day)

@@ -1,8 +1,12 @@
-"""`hedge policy`: check a policy file, show every number with its source, compare two."""
+"""`hedge policy`: check a policy file, show every number with its source, compare two, or have one decided on."""
 
 import typer
 
+from scripts.committee import committee, execute, propose, vote
+
 app = typer.Typer(help="The numbers and rules of the method.", no_args_is_help=True)
+for verb in (propose, vote, execute, committee):
+    app.command()(verb)
 
 _SCHEMA = "hedge.policy/1"
 

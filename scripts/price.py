@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from scripts.mark_option import MARKS
+
 if TYPE_CHECKING:
     from engine.positions import Book
     from engine.risk.book_greeks import Sensitivities
@@ -31,9 +33,7 @@ def price(
     chain: str = typer.Option("", "--chain", help="Option-chain file; without it the desk's market or the demo's day."),
     book: str = typer.Option("", "--book", help="Book file: every position in it is priced, and the whole."),
     folder: str = typer.Option("", "-C", help="A desk made by `hedge init`, whose chain is up."),
-    mark: list[str] = typer.Option(
-        [], "--mark", help='What the market does not quote: "VIXY share=23.4", "perp-v2 WETH perp=2250,funding=10%".'
-    ),
+    mark: list[str] = MARKS,
     as_json: bool = typer.Option(False, "--json", help="One JSON document."),
 ) -> None:
     """Value, implied volatility, greeks and extrinsic value of contracts or of a book."""
@@ -41,48 +41,46 @@ def price(
     from engine.errors import InputError
     from engine.risk.price_sheet import price_row
     from scripts.inputs import stage
-    from scripts.marks import with_marks
 
     asked = [read_instrument(written) for written in instruments or []]
-    found = stage(chain=chain, book=book, folder=folder)
+    found = stage(chain, book, folder, marks=mark)
     held = [] if asked and not book else [position.instrument for position in found.book]
     wanted = list(dict.fromkeys([*asked, *held]))
     if not wanted:
         raise InputError("nothing to price", why="no contract and no book is given", todo="name one, or give --book")
-    view = with_marks(found.view, mark)
-    rows = [price_row(instrument, view) for instrument in wanted]
+    rows = [price_row(instrument, found.view) for instrument in wanted]
     if as_json:
-        _write_json(found, view, rows, whole=bool(held))
+        _write_json(found, rows, whole=bool(held))
     else:
-        _print(found, view, rows, whole=bool(held))
+        _print(found, rows, whole=bool(held))
 
 
-def _notes(found: "Stage", view: "PricingView", rows: "list[PriceRow]", *, whole: bool) -> list[str]:
+def _notes(found: "Stage", rows: "list[PriceRow]", *, whole: bool) -> list[str]:
     from engine.money import Money
     from engine.positions import Book, Position, Sleeve
     from engine.risk.exits import assumed
 
     alone = (Position(r.instrument, Money(1, r.instrument.unit), Sleeve.CONDOR, "") for r in rows)
     lines = [*found.assumptions, *(note for row in rows for note in row.notes)]
-    return list(dict.fromkeys([*lines, *assumed(found.book if whole else Book(tuple(alone)), view)]))
+    return list(dict.fromkeys([*lines, *assumed(found.book if whole else Book(tuple(alone)), found.view)]))
 
 
-def _write_json(found: "Stage", view: "PricingView", rows: "list[PriceRow]", *, whole: bool) -> None:
+def _write_json(found: "Stage", rows: "list[PriceRow]", *, whole: bool) -> None:
     from scripts.output import emit_json
 
     document: dict[str, Any] = {
         "schema": _SCHEMA,
         "status": "priced",
         "next": [],
-        "asof": view.asof.isoformat(),
-        "spot": view.spot,
+        "asof": found.view.asof.isoformat(),
+        "spot": found.view.spot,
         "units": _UNITS,
         "instruments": [_row(row) for row in rows],
     }
     if whole:
-        value, moves = _whole(found.book, view)
+        value, moves = _whole(found.book, found.view)
         document["book"] = {"value": round(value, 2), "greeks": {name: _moves(one) for name, one in moves.items()}}
-    emit_json(document | {"assumptions": _notes(found, view, rows, whole=whole)})
+    emit_json(document | {"assumptions": _notes(found, rows, whole=whole)})
 
 
 def _row(row: "PriceRow") -> dict[str, Any]:
@@ -122,10 +120,10 @@ def _whole(book: "Book", view: "PricingView") -> "tuple[float, dict[str, Sensiti
     return float(book_values(book, view, Scenarios.now())[0]), book_greeks(book, view)
 
 
-def _print(found: "Stage", view: "PricingView", rows: "list[PriceRow]", *, whole: bool) -> None:
+def _print(found: "Stage", rows: "list[PriceRow]", *, whole: bool) -> None:
     from scripts.output import say, table
 
-    say(f"as of {view.asof:%Y-%m-%d %H:%M} UTC, spot {view.spot:,.2f}")
+    say(f"as of {found.view.asof:%Y-%m-%d %H:%M} UTC, spot {found.view.spot:,.2f}")
     say()
     table(
         "Prices, USD per unit (* notional); forward, bid and ask in quote units, volatility in % a year",
@@ -134,14 +132,14 @@ def _print(found: "Stage", view: "PricingView", rows: "list[PriceRow]", *, whole
         numeric=range(1, 10),
     )
     say()
-    _print_moves("Sensitivities of one unit", [(row.instrument.id, row.greeks) for row in rows])
+    _print_moves("Sensitivities of one unit, USD", [(row.instrument.id, row.greeks) for row in rows])
     if whole:
-        value, moves = _whole(found.book, view)
+        value, moves = _whole(found.book, found.view)
         say()
-        _print_moves(f"The book: {value:+,.2f} USD", [("book", moves)])
+        _print_moves(f"The book, worth {value:+,.2f} USD: sensitivities, USD", [("book", moves)])
     for name in _COLUMNS:
         say(f"  {name}: {_UNITS[name]}")
-    if notes := _notes(found, view, rows, whole=whole):
+    if notes := _notes(found, rows, whole=whole):
         say()
         say("Assumed")
         for line in notes:
@@ -156,7 +154,7 @@ def _print_moves(title: str, parts: "list[tuple[str, dict[str, Sensitivities]]]"
         for name, moves in parts
         for domain, one in moves.items()
     ]
-    table(f"{title}, USD", ("instrument", "moves with", *_COLUMNS), cells, numeric=range(2, 9))
+    table(title, ("instrument", "moves with", *_COLUMNS), cells, numeric=range(2, 9))
 
 
 def _price_cells(row: "PriceRow") -> tuple[str, ...]:

@@ -1,15 +1,19 @@
-"""Plan, approve and apply: `hedge plan new`, `hedge approve`, `hedge apply`, or all three in one run."""
+"""Plan and apply: `hedge plan new`, `hedge plan show`, `hedge apply`, or all with the approvals in one run."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
+from scripts.approve import read_passphrase
+from scripts.outstanding import outstanding
+
 if TYPE_CHECKING:
     from adapters.safe.keystore import OwnerKey
     from engine.orders import Plan
 
 plan_app: typer.Typer = typer.Typer(help="Make and read plans; nothing here sends anything.", no_args_is_help=True)
+plan_app.command("outstanding")(outstanding)
 _WORKSPACE = typer.Option(Path(), "-C", help="Workspace folder.")
 _JSON = typer.Option(False, "--json", help="One JSON document.")
 
@@ -21,19 +25,21 @@ def new(workspace: Path = _WORKSPACE, as_json: bool = _JSON) -> None:
     from scripts.exits import AWAITS_APPROVAL
     from scripts.output import emit_json, say
     from scripts.reconciling import require_no_break
+    from scripts.syncing import require_calm, sync
     from scripts.workspace import opened
 
-    with opened(workspace) as (where, desk):
+    with opened(workspace) as (_, desk):
+        require_calm(sync(desk))
         require_no_break(desk)
         proposal = flow.propose(desk)
-        target = proposal.decision.target
+        reasons = proposal.decision.reasons
         if not proposal.plan.orders:
             if as_json:
-                emit_json({"schema": "hedge.plan-new/1", "status": "nothing to do", "reasons": list(target.reasons)})
+                emit_json({"schema": "hedge.plan-new/1", "status": "nothing to do", "reasons": list(reasons)})
             else:
-                say(f"nothing to do: {'; '.join(target.reasons) or 'the book is where the policy wants it'}")
+                say(f"nothing to do: {'; '.join(reasons) or 'the book is where the policy wants it'}")
             return
-        path = flow.save_plan(proposal.plan, where.plans)
+        path = flow.save_plan(desk, proposal.plan)
     document = described(proposal.plan)
     following = f"hedge approve {path} -C {workspace} --key FILE"
     document |= {
@@ -44,7 +50,7 @@ def new(workspace: Path = _WORKSPACE, as_json: bool = _JSON) -> None:
     if as_json:
         emit_json(document)
     else:
-        _print(document)
+        shown(document)
         say(f"written to {path}; next: {following}")
     raise typer.Exit(AWAITS_APPROVAL)
 
@@ -59,46 +65,7 @@ def show(plan_file: Path = typer.Argument(..., help="Plan file."), as_json: bool
     if as_json:
         emit_json(document)
     else:
-        _print(document)
-
-
-def approve(
-    plan_file: Path = typer.Argument(..., help="Plan file."),
-    key: Path = typer.Option(..., "--key", help="Encrypted keystore of one owner."),
-    passphrase: str = typer.Option("fd:0", "--passphrase", help="Where to read it: fd:N, file:PATH or env:NAME."),
-    workspace: Path = _WORKSPACE,
-    as_json: bool = _JSON,
-) -> None:
-    """Derive everything again from the plan's bytes and add one owner's signatures."""
-    from adapters.safe.keystore import unlock
-    from scripts import flow
-    from scripts.output import emit_json, say
-    from scripts.workspace import approval_path, opened, read_plan, save_approval
-
-    plan = read_plan(plan_file)
-    with opened(workspace) as (_, desk):
-        flow.current(desk, plan)
-        owner = unlock(key, read_passphrase(passphrase))
-        approval = flow.sign(desk, plan, owner)
-        path = approval_path(plan_file, approval.owner)
-        save_approval(path, approval)
-        threshold = desk.vault.terms().threshold
-    if as_json:
-        emit_json(
-            {
-                "schema": "hedge.approve/1",
-                "status": "signed",
-                "plan_digest": plan.digest,
-                "owner": approval.owner,
-                "approval": str(path),
-                "signatures": 1 + len(approval.transaction_signatures),
-                "threshold": threshold,
-                "next": [f"hedge apply {plan_file} -C {workspace}"],
-            }
-        )
-    else:
-        _print(described(plan))
-        say(f"{approval.owner} signed the plan and {len(approval.transaction_signatures)} Safe transactions: {path}")
+        shown(document)
 
 
 def apply(
@@ -108,11 +75,13 @@ def apply(
     from engine.ledger.reconcile import require_agreement
     from scripts import flow
     from scripts.output import emit_json, note, say
+    from scripts.syncing import sync
     from scripts.workspace import opened, read_approvals, read_plan
 
     plan = read_plan(plan_file)
     with opened(workspace) as (_, desk):
         tell = note if as_json else say
+        sync(desk)
         outcome = flow.apply(desk, plan, read_approvals(plan_file), lambda step, state: tell(f"{state:>8}  {step}"))
         require_agreement(flow.differences(desk))
         entries = len(desk.journal.entries())
@@ -130,29 +99,6 @@ def apply(
         )
     else:
         say(f"{len(outcome.fills)} fills; journal, broker and chain agree to the unit after {entries} entries")
-
-
-def read_passphrase(source: str) -> str:
-    """A passphrase from a file descriptor, a file or an environment variable; never from the command line."""
-    import os
-
-    from engine.errors import InputError
-
-    kind, _, name = source.partition(":")
-    try:
-        match kind:
-            case "fd" if name.isdigit():
-                with os.fdopen(os.dup(int(name)), encoding="utf-8") as given:
-                    return given.readline().rstrip("\n")
-            case "file":
-                return Path(name).read_text(encoding="utf-8").rstrip("\n")
-            case "env" if name in os.environ:
-                return os.environ[name]
-    except OSError as failed:
-        raise InputError("passphrase not read", why=str(failed.strerror), todo="check the source named") from None
-    raise InputError(
-        "passphrase source refused", why="it is none of fd:N, file:PATH, env:NAME", todo="name one of them"
-    )
 
 
 def described(plan: "Plan") -> dict[str, Any]:
@@ -173,7 +119,8 @@ def described(plan: "Plan") -> dict[str, Any]:
     }
 
 
-def _print(document: dict[str, Any]) -> None:
+def shown(document: dict[str, Any]) -> None:
+    """Show a plan's document to a person."""
     from scripts.output import say, table
 
     say(f"plan {document['plan_digest']}")
@@ -198,14 +145,16 @@ def rebalance(
     from scripts import flow
     from scripts.output import emit_json, note, say
     from scripts.reconciling import require_no_break
+    from scripts.syncing import require_calm, sync
     from scripts.workspace import opened
 
     secret = read_passphrase(passphrase)
-    with opened(workspace) as (where, desk):
+    with opened(workspace) as (_, desk):
+        require_calm(sync(desk))
         require_no_break(desk)
         proposal = flow.propose(desk)
         if proposal.plan.orders:
-            flow.save_plan(proposal.plan, where.plans)
+            flow.save_plan(desk, proposal.plan)
             owners: list[OwnerKey] = [unlock(path, secret) for path in keys]
             approvals = [flow.sign(desk, proposal.plan, owner) for owner in owners]
             tell = note if as_json else say
@@ -215,7 +164,7 @@ def rebalance(
     if as_json:
         emit_json(document)
     else:
-        _print(document)
+        shown(document)
 
 
 if __name__ == "__main__":

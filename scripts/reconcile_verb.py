@@ -15,8 +15,7 @@ from scripts.desk import Desk
 from scripts.marking import keep
 from scripts.output import emit_json, say
 from scripts.reconciling import Compared, adoption, compare, remember
-
-"""Exit code: nothing is wrong, something is not final yet; run it again."""
+from scripts.syncing import sync
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +29,8 @@ class Outcome:
 
 
 def reconciled(desk: Desk) -> Outcome:
-    """Post interest, compare, remember what was found, and where all agree keep the day's mark."""
+    """Post others' deeds and interest, compare, remember what was found, and where all agree keep the day's mark."""
+    sync(desk)
     interest = flow.accrue(desk)
     compared = compare(desk)
     remember(desk, compared)
@@ -43,6 +43,7 @@ def adopted(desk: Desk, confirmed: str, reason: str) -> Sequence[Entry]:
     """Post the confirmed differences into suspense; raises `InputError` without a reason or for other breaks."""
     if not reason:
         raise InputError("adoption refused", why="it gives no reason", todo="say why with --reason; it is kept")
+    sync(desk)
     flow.accrue(desk)
     entries = adoption(desk, compare(desk), confirmed=confirmed, reason=reason)
     desk.journal.post(entries)

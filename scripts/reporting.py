@@ -11,6 +11,7 @@ from engine.ledger.wacc import Source
 from engine.market import MarketSnapshot
 from engine.money import USD, Money
 from engine.orders import Fill, PlanApproval
+from engine.policy.capital_cost import cost_of_capital
 from engine.policy.settings import Policy
 from engine.policy.target import frame
 from engine.positions import Book, Sleeve
@@ -24,7 +25,6 @@ from engine.report.period_returns import engine_returns, stated
 from engine.report.valued import total
 from engine.risk.pricing_view import PricingView
 from engine.risk.view import pricing_view
-from scripts.capital import cost_of_capital
 from scripts.desk import Desk
 from scripts.flow import Proposal
 from scripts.kept import kept_marks, open_breaks

@@ -12,6 +12,7 @@ from eth_utils.crypto import keccak
 
 from adapters.evm.chain import Chain
 from adapters.evm.deploy_builder import Builder, account
+from adapters.evm.price_guard import widening
 from adapters.evm.world import World, prepare_market
 from adapters.files.observation import OffchainMarket
 from adapters.safe.keystore import OwnerKey, from_secret
@@ -24,7 +25,8 @@ from engine.money import ETH, USD, Money
 from engine.orders import Address
 from engine.policy.settings import Policy
 from engine.positions import Position, Sleeve
-from scripts.desk import TOKENS, Desk, onchain_venues, open_desk, pins
+from scripts.desk import STABLE_GUARD, TOKENS, Desk, OnchainVenues, onchain_venues, open_desk, pins
+from scripts.syncing import sync
 
 THRESHOLD = 2
 OWNER_ACCOUNTS = (1, 2, 3)
@@ -35,6 +37,9 @@ ETHER_SHARE = Decimal("0.04")
 
 FUNDED = Decimal("0.9")
 """Of the sleeve's target that a new desk starts with: at the target itself no new risk is added (X05)."""
+
+_MOVED = 5_000
+"""The pools' root price moves by one part in so many, two ticks, where they are given a past."""
 
 _BEFORE = timedelta(minutes=20)
 _BOARD_DAYS = (21, 35)
@@ -80,7 +85,9 @@ def furnish(
     for money in funds["vault"]:
         world.mint(chain, money.currency.code, safe, money.units)
     Builder(chain, account(4)).send_data(executor.address, b"", value=Money.of(EXECUTOR_ETHER, ETH).units)
-    pinned = pins(chain, world.addresses, onchain_venues(chain, world.addresses, safe, ramp))
+    venues = onchain_venues(chain, world.addresses, safe, ramp)
+    _give_a_past(chain, world, venues)
+    pinned = pins(chain, world.addresses, venues)
     chain.mine_to_final()
     chain.warp(market.asof)
     standing = Standing(safe, ramp, pinned, dict(world.addresses))
@@ -99,7 +106,22 @@ def furnish(
     for money in funds["broker"]:
         desk.broker.deposit(money)
     journal.post([*_opening_entries(desk, funds, market.asof)])
+    sync(desk)
     return desk, standing
+
+
+def _give_a_past(chain: Chain, world: World, venues: OnchainVenues) -> None:
+    """Widen each swap pool's memory, and move its price and back: it is used from the next move on."""
+    router, trader = world.contract("uniswap-router"), Builder(chain, account(9))
+    for pool in venues.swaps.pools:
+        call = widening(pool, STABLE_GUARD.least_observations)
+        trader.send_data(call.to, call.data)
+        start = pool.contract.read(chain, "slot0")["sqrtPriceX96"]
+        first, second = sorted(pool.tokens, key=lambda token: int(token.address, 16))
+        for paid, received, until in ((second, first, start + start // _MOVED), (first, second, start)):
+            terms = {"tokenIn": paid.address, "tokenOut": received.address, "fee": pool.fee}
+            terms |= {"recipient": account(9).address, "amountIn": 10**9 * 10**paid.currency.decimals}
+            trader.send(router, "exactInputSingle", {**terms, "amountOutMinimum": 0, "sqrtPriceLimitX96": until})
 
 
 def opening(policy: Policy, eth_usd: Decimal) -> dict[str, list[Money]]:

@@ -58,7 +58,8 @@ def _emit(found: "Judgement") -> None:
 
 
 def _print(found: "Judgement") -> None:
-    from scripts.evidence import rules, votes, written
+    from engine.report.wording import reading_text
+    from scripts.evidence import rules, votes
     from scripts.output import say, table
 
     panel = found.table.panel()
@@ -72,7 +73,7 @@ def _print(found: "Judgement") -> None:
             (
                 name,
                 reading.family.value,
-                written(reading.value, reading.unit),
+                reading_text(reading.value, reading.unit),
                 f"{reading.age_days(panel.at) or 0:.1f}" if reading.seen else "-",
                 reading.source,
                 reading.why,

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from scripts.mark_option import MARKS
+
 if TYPE_CHECKING:
     from engine.risk.paths import JointModel
     from engine.risk.stress import Progress
@@ -23,6 +25,7 @@ def stress(
     book: str = typer.Option("", "--book", help="Book file: quantity,instrument,sleeve,venue."),
     folder: str = typer.Option("", "-C", help="Workspace folder."),
     policy: str = typer.Option("", "--policy", help="Policy file."),
+    mark: list[str] = MARKS,
     pack: str = typer.Option("all", "--pack", help="gap, two-sd, grid, joint or all."),
     scenarios: int = typer.Option(10_000, "--scenarios", help="Joint draws."),
     seed: int = typer.Option(20_230_207, "--seed", help="Of the joint draws: the same seed gives the same figures."),
@@ -36,7 +39,7 @@ def stress(
 
     wanted = _packs(pack)
     _require(scenarios, seed)
-    found = _measured(stage(chain, book, folder, policy))
+    found = _measured(stage(chain, book, folder, policy, mark))
     _run(found, wanted, draws=scenarios, seed=seed, tell=note)
     if html is not None:
         write_page(html, found)

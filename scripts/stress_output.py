@@ -16,6 +16,7 @@ _COLUMNS = ("scenario", "result", "of capital", *_SLEEVES, "margin", "quick rati
 _LIMITS = ("limit", "level", "reading", "headroom", "state", "rule", "what")
 _JOINT = ("joint draws", "worst", "99 %", "shortfall 97.5 %", "99 % on the way", "beyond the limit")
 _MOST_ROWS = 10
+_KEPT = {True: "kept", False: "EXCEEDED", None: "UNBOUNDED"}
 
 
 @dataclass(slots=True, eq=False)
@@ -72,7 +73,7 @@ def _text_rows(rows: "list[StressRow]") -> list[list[str]]:
             number(row.margin, 0),
             number(row.quick_ratio),
             number(row.health),
-            "kept" if row.within_stated else "EXCEEDED",
+            _KEPT[row.within_stated],
             "FORCED" if row.unwound else "none",
         ]
         for row in rows
@@ -234,6 +235,7 @@ def _row(row: "StressRow") -> dict[str, Any]:
         "margin_usd": _finite(row.margin),
         "quick_ratio": _finite(row.quick_ratio),
         "health_factor": _finite(row.health),
+        "stated_loss_usd": _finite(row.stated_loss),
         "within_stated_loss": row.within_stated,
         "forced_unwind": row.unwound,
     }

@@ -11,12 +11,7 @@ if TYPE_CHECKING:
     from engine.risk.surface import VolSurface
     from engine.risk.surface_slice import SurfaceSlice
 
-_SCHEMA = "hedge/surface/1"
-_DISTANCES = (1.0, 1.5, 2.0)
-_SHOWN_STRIKES = 6
-_KINDS = frozenset(
-    {"arbitrage", "sparse", "outside_quotes", "no_forward", "desynchronised", "rate_assumed", "modelled"}
-)
+_NOTES = frozenset({"outside_quotes", "rate_assumed", "modelled"})  # told beside every warning
 
 
 def surface(
@@ -30,10 +25,11 @@ def surface(
     spot: float = typer.Option(0.0, "--spot", help="Long format only: index level."),
 ) -> None:
     """Volatility smiles of a chain, free of butterfly and calendar arbitrage."""
+    from engine.market import Severity
     from engine.risk.surface import fit_surface
     from engine.signals.expiries import expiry_table
     from engine.signals.quality import chain_findings, require_sound
-    from scripts.inputs import chain_and_curve
+    from scripts.chain_input import chain_and_curve
     from scripts.output import emit_json
     from scripts.surface_output import Told, document, print_text, write_page
 
@@ -47,7 +43,8 @@ def surface(
     findings = tuple(
         finding
         for finding in (*assumed, *quality, *fitted.findings)
-        if finding.code in _KINDS and (day is None or finding.expiry in (None, day))
+        if (finding.code in _NOTES or finding.severity is not Severity.NOTE)
+        and (day is None or finding.expiry in (None, day))
     )
     told = Told(file, fitted, slices, findings, day, html)
     if html is not None:

@@ -28,7 +28,7 @@ VERBS = {
     "allocate": _Verb("scripts.allocate:allocate", "The lots worth most within every hard limit."),
     "signals": _Verb("scripts.signals:signals", "What is seen at a close, and how it votes."),
     "explain": _Verb("scripts.explain:explain", "Why the engine would do what it would do now."),
-    "approve": _Verb("scripts.rebalance:approve", "Check a plan from its bytes and sign it."),
+    "approve": _Verb("scripts.approve:approve", "Check a plan from its bytes and sign it."),
     "apply": _Verb("scripts.rebalance:apply", "Carry an approved plan out, once."),
     "reconcile": _Verb("scripts.ledger:reconcile", "Journal against broker and chain, to the unit."),
     "market": _Verb("scripts.market:app", "Look at market data before a decision rests on it."),

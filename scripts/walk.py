@@ -21,7 +21,9 @@ from engine.report.valued import book_of, worth_of
 from scripts import flow
 from scripts.desk import Desk
 from scripts.marking import keep
+from scripts.postings import gas_entries
 from scripts.reporting import Story
+from scripts.syncing import sync
 
 Say = Callable[[str], None]
 
@@ -48,7 +50,7 @@ def walk(desk: Desk, world: World, keys: Sequence[OwnerKey], story: Story, say: 
     mark(desk, story)
     for day in sessions_after(closes, desk.market.day):
         session(desk, world, keys, story, day, closes, say)
-        if not open_options(balances.book(desk.journal.entries())):
+        if not open_options(book_of(desk.journal.balances())):
             return
 
 
@@ -60,6 +62,7 @@ def session(
     moment = desk.market.asof - _BEFORE_VALUATION
     advance(desk.chain, world, at=moment, eth_usd=Decimal(str(round(desk.market.eth_usd, 2))))
     desk.chain.mine_to_final()
+    sync(desk)
     settle_on_chain(desk, say)
     settle_at_broker(desk, closes, say)
     flow.accrue(desk)
@@ -77,7 +80,7 @@ def open_options(book: Book) -> list[VanillaOption]:
 def settle_at_broker(desk: Desk, closes: RecordedCloses, say: Say) -> None:
     """Cash-settle what has expired: PM at the close, AM at the opening level, VIX options at that day's VIX."""
     now = desk.market.asof
-    held = open_options(balances.book(desk.journal.entries()).of(Sleeve.CONDOR))
+    held = open_options(book_of(desk.journal.balances()).of(Sleeve.CONDOR))
     for expiry, settlement, underlying in sorted({(o.expiry, o.settlement, o.underlying) for o in held}):
         if expiry > now:
             continue
@@ -118,16 +121,16 @@ def settle_on_chain(desk: Desk, say: Say) -> None:
             "settle expired options",
         )
         fills = options.settled(receipt, order)
-        desk.journal.post([flow.gas_entry(desk, receipt), *(posting.entry_for(fill) for fill in fills)])
+        desk.journal.post([*gas_entries(desk, receipt), *(posting.entry_for(fill) for fill in fills)])
         say(f"{desk.market.day}: {', '.join(fill.memo for fill in fills)}")
 
 
 def ramp_arrivals(desk: Desk, say: Say) -> Money | None:
     """Turn coins that are due into broker cash, less the fee; None if nothing arrived."""
-    entries = desk.journal.entries()
-    due = in_transit(entries)
+    travelling = book_of(desk.journal.balances()).of(Sleeve.TRANSIT)
+    due = in_transit(desk.journal.entries()) if travelling.positions else {}
     total = Money.zero(USD)
-    for position in balances.book(entries).of(Sleeve.TRANSIT):
+    for position in travelling:
         for transfer_id, when in due.items():
             if when > desk.clock.now() or not isinstance(position.instrument, Cash):
                 continue
@@ -159,7 +162,7 @@ def _rebalance(desk: Desk, keys: Sequence[OwnerKey], cash: Money, story: Story, 
     if not proposal.plan.orders:
         say(f"{desk.market.day}: nothing to add; {'; '.join(proposal.decision.target.reasons) or 'limits bind'}")
         return
-    flow.save_plan(proposal.plan, desk.root / "plans")
+    flow.save_plan(desk, proposal.plan)
     approvals = [flow.sign(desk, proposal.plan, key) for key in keys]
     outcome = flow.apply(desk, proposal.plan, approvals, lambda _step, _state: None)
     story.fills = [*story.fills, *outcome.fills]

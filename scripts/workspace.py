@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from adapters.evm.chain import connect
-from adapters.files.config import Settings, load_policy, load_settings
+from adapters.files.config import Settings, load_settings
 from adapters.files.observation import OffchainMarket, demo_day, recorded_day
+from adapters.safe import role_document
+from adapters.safe.roles import Role
 from adapters.sql.journal import SqlJournal
 from adapters.sql.storage import database_url
 from engine.errors import ConfigError, InputError, PlanChanged, VenueUnavailable
@@ -18,11 +20,13 @@ from engine.orders import Address, Plan, PlanApproval
 from engine.plan.canonical import parse
 from scripts import chain as local_chain
 from scripts.desk import Desk, open_desk
+from scripts.seats import policy_of
 from scripts.setup import Standing, executor_key
 
 SETTINGS = "hedge.toml"
 STANDING = "contracts.json"
 LEDGER = "ledger.sqlite"
+CALL_POLICY = "call-policy.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +83,25 @@ def market_of(workspace: Workspace) -> OffchainMarket:
     return demo_day(date.fromisoformat(workspace.market["day"]))
 
 
+def call_policy_of(workspace: Workspace) -> Role:
+    """
+    What the owners let the vault call (`call-policy.json`).
+
+    Raises `ConfigError` where the file is gone, damaged, or says anything that is not understood.
+    """
+    path = workspace.root / CALL_POLICY
+    try:
+        return role_document.parse(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError) as broken:
+        raise ConfigError(
+            f"{CALL_POLICY} cannot be read", why=str(broken), todo="restore the owners' file; nothing was signed"
+        ) from None
+
+
 @contextmanager
 def opened(root: Path) -> Iterator[tuple[Workspace, Desk]]:
     """The desk of a workspace, wired to its running chain. Raises `VenueUnavailable` when that is down."""
     workspace = load(root)
-    policy_path = workspace.root / workspace.settings.policy.file
-    policy = load_policy(policy_path if policy_path.is_file() else None)
     journal = journal_of(workspace)
     chain = connect(rpc_of(workspace), expected_chain_id=workspace.settings.chain.chain_id)
     try:
@@ -96,9 +113,10 @@ def opened(root: Path) -> Iterator[tuple[Workspace, Desk]]:
             ramp=workspace.standing.ramp,
             pinned=workspace.standing.pinned,
             executor=executor_key(),
-            policy=policy,
+            policy=policy_of(workspace, journal),
             market=market_of(workspace),
             journal=journal,
+            role=call_policy_of(workspace),
         )
         _as_configured(workspace, desk)
         yield workspace, desk
@@ -160,23 +178,23 @@ def save_approval(path: Path, approval: PlanApproval) -> None:
 
 def read_approvals(plan_path: Path) -> list[PlanApproval]:
     """Every approval that lies beside a plan."""
-    found = []
-    for path in sorted(plan_path.parent.glob(f"{plan_path.stem}-*.approval.json")):
-        document = _document(path, "approval")
-        try:
-            found.append(
-                PlanApproval(
-                    Address(document["owner"]),
-                    document["plan"],
-                    document["plan_signature"],
-                    dict(document["transactions"]),
-                )
-            )
-        except (KeyError, TypeError, ValueError) as broken:
-            raise PlanChanged(
-                f"approval {path.name} refused", why=f"it is not whole: {broken}", todo="let that owner approve again"
-            ) from broken
-    return found
+    return [read_approval(path) for path in sorted(plan_path.parent.glob(f"{plan_path.stem}-*.approval.json"))]
+
+
+def read_approval(path: Path) -> PlanApproval:
+    """The approval in a file. Raises `PlanChanged` where it is not whole."""
+    document = _document(path, "approval")
+    try:
+        return PlanApproval(
+            Address(document["owner"]),
+            document["plan"],
+            document["plan_signature"],
+            dict(document["transactions"]),
+        )
+    except (KeyError, TypeError, ValueError) as broken:
+        raise PlanChanged(
+            f"approval {path.name} refused", why=f"it is not whole: {broken}", todo="let that owner approve again"
+        ) from broken
 
 
 def _document(path: Path, kind: str) -> dict[str, Any]:

@@ -22,12 +22,13 @@ def init(
     from adapters.evm.world import base_world
     from adapters.files.observation import demo_day, recorded_day
     from adapters.files.policy_file import read_policy, written
+    from adapters.safe.role_document import document
     from engine.errors import InputError
     from scripts import chain as local_chain
-    from scripts.desk import open_journal
+    from scripts.desk import call_policy, open_journal
     from scripts.output import emit_json, say
     from scripts.setup import furnish, write_cosigners
-    from scripts.workspace import LEDGER, SETTINGS, STANDING
+    from scripts.workspace import CALL_POLICY, LEDGER, SETTINGS, STANDING
 
     root = folder.resolve()
     if root.exists() and any(root.iterdir()):
@@ -41,9 +42,12 @@ def init(
     world = base_world()
     root.mkdir(parents=True, exist_ok=True)
     running = local_chain.start(root)
-    chain = connect(str(running["url"]))
     journal = open_journal(root / LEDGER)
-    desk, standing = furnish(root, chain, world, market=market, policy=policy, journal=journal)
+    with connect(str(running["url"])) as chain:
+        desk, standing = furnish(root, chain, world, market=market, policy=policy, journal=journal)
+        allowed = document(call_policy(chain, desk.onchain, standing.safe))
+    journal.close()
+    (root / CALL_POLICY).write_text(json.dumps(allowed, indent=1) + "\n", encoding="utf-8")
     keys = write_cosigners(root / "keys")
     source = {"chain": str(chain_file.resolve())} if chain_file else {"day": day}
     (root / STANDING).write_text(

@@ -17,8 +17,10 @@ from datetime import datetime
 from pathlib import Path
 
 from adapters.evm.chain import Chain
+from adapters.evm.http_node import HttpNode
 from adapters.evm.packages import anvil_binary
-from adapters.evm.rpc import HttpNode
+from adapters.evm.quorum_rpc import node_at
+from adapters.evm.relay import Relay
 from engine.errors import EngineError, VenueUnavailable
 
 LOCAL_CHAIN_ID = 31337
@@ -33,9 +35,11 @@ class AnvilNode(HttpNode):
     name = "anvil"
     can_fork = True
 
-    def __init__(self, url: str, process: "subprocess.Popen[bytes]", log: Path, *, timeout: float) -> None:
+    def __init__(
+        self, url: str, process: "subprocess.Popen[bytes]", log: Path, *, timeout: float, origin: Relay | None = None
+    ) -> None:
         super().__init__(url, timeout=timeout, finality_depth=2)
-        self.process, self.log = process, log
+        self.process, self.log, self._origin = process, log, origin
 
     def close(self) -> None:
         """Stop the process and wait for it; may be called twice."""
@@ -48,6 +52,9 @@ class AnvilNode(HttpNode):
                 self.process.kill()
                 self.process.wait()
         self.log.unlink(missing_ok=True)
+        if self._origin is not None:
+            self._origin.close()
+            self._origin = None
 
 
 def start_anvil(
@@ -67,7 +74,7 @@ def start_anvil(
     Parameters
     ----------
     state : a dumped state to start from (plain JSON, as `anvil --dump-state` writes it)
-    fork : a chain or RPC URL to start on top of; writes stay here
+    fork : a chain, or one or several RPC URLs, to start on top of; writes stay here, and a key stays in this process
     fork_block : block to fork at, latest if None
     timestamp : clock of the first block
     chain_id : its own, also when forking
@@ -92,8 +99,9 @@ def start_anvil(
         arguments += ["--state", str(keep), "--state-interval", "1"]
     if timestamp is not None:
         arguments += ["--timestamp", str(int(timestamp.timestamp()))]
-    if fork is not None:
-        arguments += ["--fork-url", fork if isinstance(fork, str) else _url_of(fork), "--no-storage-caching"]
+    origin = None if fork is None else Relay(node_at(fork if isinstance(fork, str) else _url_of(fork)))
+    if origin is not None:
+        arguments += ["--fork-url", origin.url, "--no-storage-caching"]
         arguments += ["--fork-block-number", str(fork_block)] if fork_block is not None else []
     with tempfile.NamedTemporaryFile(prefix="anvil-", suffix=".log", delete=False) as log:
         process = subprocess.Popen(  # noqa: S603 - a checked binary and our own words
@@ -103,7 +111,7 @@ def start_anvil(
             stderr=subprocess.STDOUT,
             preexec_fn=_die_with_parent(),  # noqa: PLW1509 - only sets a flag of the child
         )
-    node = AnvilNode(f"http://127.0.0.1:{port}", process, Path(log.name), timeout=timeout)
+    node = AnvilNode(f"http://127.0.0.1:{port}", process, Path(log.name), timeout=timeout, origin=origin)
     try:
         _wait_until_listening(node, port)
         chain = Chain(node, expected_chain_id=chain_id)

@@ -46,7 +46,7 @@ CAPABILITIES = (
         "Optimism and Arbitrum; dormant",
         Proof.PUBLISHED,
         {
-            "openPosition": "buy a listed put or call; total cost at most the limit",
+            "openPosition": "buy a listed put or call, or more of one held; total cost at most the limit",
             "closePosition": "sell it back; proceeds at least the limit",
             "settleExpiredBoard": "fix a board's settlement price; anybody may",
             "settleOptions": "pay out expired options; anybody may",

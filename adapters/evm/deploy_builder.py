@@ -17,8 +17,9 @@ from eth_account.types import AccessListEntry
 from eth_typing import HexStr
 from eth_utils.address import to_checksum_address
 
+from adapters.evm.abi import encode_constructor
 from adapters.evm.chain import Chain, Reverted
-from adapters.evm.contract import Contract, encode_constructor
+from adapters.evm.contract import Contract
 from adapters.evm.packages import artifact
 from contracts_abi import load
 from engine.errors import VenueUnavailable

@@ -1,5 +1,6 @@
 """
-What others did to our positions since the last sync: liquidations, settlements, and Safe transactions we do not know.
+What others did to our positions since the last sync: liquidations, settlements, Safe transactions we do not know,
+and tokens that came or went.
 
 Only final blocks are read, so nothing here is ever taken back; every effect has the key it would have whoever
 reads it, so that reading twice posts once (faults I2, F98, F99).
@@ -15,6 +16,7 @@ from adapters.evm.aave import AaveMarket
 from adapters.evm.chain import BlockHash, Chain
 from adapters.evm.contract import Contract
 from adapters.evm.erc20 import Token
+from adapters.evm.foreign_transfers import unexplained
 from adapters.evm.lyra import LyraOptions
 from adapters.evm.wire import Found, Holder, change, events, evidence
 from contracts_abi import load
@@ -43,6 +45,11 @@ class ForeignKind(StrEnum):
     SETTLEMENT = "settlement"
     EXECUTION = "execution"
     FAILED_EXECUTION = "failed execution"
+    DEPOSIT = "deposit"
+    WITHDRAWAL = "withdrawal"
+
+
+_HARMLESS = frozenset({ForeignKind.SETTLEMENT, ForeignKind.DEPOSIT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +58,8 @@ class ForeignEvent:
     One effect, its place on the chain, and what it does to the books.
 
     `entries` are balanced and final; an execution we do not know posts the tokens that it moved as capital, for
-    an operator to look at. `alarms` says that trading goes on reducing only until he has.
+    an operator to look at; tokens that came or went without one stand in suspense. `alarms` says that trading
+    goes on reducing only until he has.
     """
 
     kind: ForeignKind
@@ -62,8 +70,8 @@ class ForeignEvent:
 
     @property
     def alarms(self) -> bool:
-        """Whether it calls for REDUCING: all but a settlement, which everybody may make and changes no price."""
-        return self.kind is not ForeignKind.SETTLEMENT
+        """Whether it calls for REDUCING: all but a settlement or a gift, which everybody may make and costs nothing."""
+        return self.kind not in _HARMLESS
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,11 +119,15 @@ class ForeignEvents:
 
     def of(self, receipt: Receipt) -> Iterator[ForeignEvent]:
         """The foreign effects of one final receipt."""
-        for market in self.lending:
-            yield from self._liquidations(market, receipt)
-        if self.options is not None:
-            yield from self._options(self.options, receipt)
-        yield from self._executions(receipt)
+        known = frozenset(self.ours())
+        found = [
+            *(event for market in self.lending for event in self._liquidations(market, receipt)),
+            *(self._options(self.options, receipt) if self.options is not None else ()),
+            *self._executions(receipt, known),
+        ]
+        yield from found
+        if known.isdisjoint(self.holder.executions(receipt).values()):  # else its own fills account for every token
+            yield from self._transfers(receipt, [entry for event in found for entry in event.entries])
 
     def interest(self, book: Book, day: date, posted: Collection[str] = ()) -> tuple[Entry, ...]:
         """
@@ -133,9 +145,13 @@ class ForeignEvents:
         """Log filters by owner, in ranges that endpoints answer."""
         me = "0x" + self.holder.safe[2:].lower().rjust(64, "0")
         safe = self._safe
-        wanted: list[tuple[str, list[object]]] = [
+        wanted: list[tuple[str | list[str], list[object]]] = [
             (safe.address, [[safe.topic("ExecutionSuccess"), safe.topic("ExecutionFailure")]])
         ]
+        if self.tokens:
+            places = [str(token.address) for token in self.tokens]
+            transfer = self.tokens[0].contract.topic("Transfer")
+            wanted += [(places, [transfer, me]), (places, [transfer, None, me])]
         for market in self.lending:
             pool = market.pool.contract
             wanted.append((pool.address, [pool.topic("LiquidationCall"), None, None, me]))
@@ -216,8 +232,7 @@ class ForeignEvents:
             final = replace(fill, final=receipt.final)
             yield ForeignEvent(kind, fill.key, receipt, (entry_for(final),), fill.memo)
 
-    def _executions(self, receipt: Receipt) -> Iterator[ForeignEvent]:
-        known = set(self.ours())
+    def _executions(self, receipt: Receipt, known: Collection[str]) -> Iterator[ForeignEvent]:
         for ordinal, name in self.holder.executions(receipt).items():
             if name not in known:
                 key = f"chain:{self.holder.chain_id}:{self.holder.safe}:{name}"
@@ -228,6 +243,11 @@ class ForeignEvents:
             key = f"chain:{self.holder.chain_id}:{self.holder.safe}:{name}"
             says = f"Safe transaction {name}, sent by {receipt.sender}, failed and used its nonce"
             yield ForeignEvent(ForeignKind.FAILED_EXECUTION, key, receipt, (), says)
+
+    def _transfers(self, receipt: Receipt, explained: Sequence[Entry]) -> Iterator[ForeignEvent]:
+        for entry in unexplained(self.tokens, self.holder, receipt, explained):
+            kind = ForeignKind.DEPOSIT if entry.legs[0].amount.units > 0 else ForeignKind.WITHDRAWAL
+            yield ForeignEvent(kind, entry.key, receipt, (entry,), entry.memo)
 
     def _moved(self, receipt: Receipt, key: str, until: int) -> Iterator[Entry]:
         """What each token of ours gained or lost between the Safe's previous word and this one."""

@@ -5,7 +5,6 @@ For machines where anvil does not run. It finalises at once, cannot be forked, c
 some five times slower; its chain id is fixed. Needs the extra ``local-chain``.
 """
 
-import ast
 import json
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -13,17 +12,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from eth_abi.abi import encode as abi_encode
-
 from adapters.evm.chain import Chain
+from adapters.evm.inprocess_words import GAS_LIMIT, as_error, number, transaction, whole
 from adapters.evm.rpc import Reply
 from engine.errors import ConfigError
 
 IN_PROCESS_CHAIN_ID = 131277322940537
-GAS_LIMIT = 60_000_000
 START = datetime(2017, 7, 1, tzinfo=UTC)
 FUNDED_WEI = 10**22
-NOBODY = "0x0000000000000000000000000000000000000000"
 
 Account = dict[str, Any]
 
@@ -32,7 +28,7 @@ class InProcessNode:
     """Answers the JSON-RPC requests `Chain` makes, from a py-evm chain it holds."""
 
     name = "eth-tester"
-    can_fork = False
+    can_fork = takes_overrides = False
     finality_depth: int | None = 0
 
     def __init__(self, accounts: Mapping[str, Account], timestamp: int) -> None:
@@ -48,7 +44,7 @@ class InProcessNode:
             "eth_getTransactionCount": lambda who, at: hex(self._tester.get_nonce(who, self._at(at))),
             "eth_getCode": lambda who, at: self._tester.get_code(who, self._at(at)),
             "eth_getStorageAt": self._storage,
-            "eth_call": lambda call, at: self._tester.call(_transaction(call), self._at(at)),
+            "eth_call": lambda call, at: self._tester.call(transaction(call), self._at(at)),
             "eth_estimateGas": self._estimate,
             "eth_sendRawTransaction": self._send_raw,
             "eth_getTransactionReceipt": self._receipt,
@@ -72,7 +68,7 @@ class InProcessNode:
         try:
             return {"result": word(*params)}
         except self._failures as failure:
-            return {"error": _as_error(failure)}
+            return {"error": as_error(failure)}
 
     def ask_many(self, requests: Sequence[tuple[str, Sequence[object]]]) -> list[Reply]:
         """Replies to several reads, in the order asked."""
@@ -82,11 +78,11 @@ class InProcessNode:
         """Nothing is held that needs letting go."""
 
     def _block(self, tag: object) -> dict[str, Any]:
-        block: dict[str, Any] = self._tester.get_block_by_number(_number(tag))
+        block: dict[str, Any] = self._tester.get_block_by_number(number(tag))
         return block
 
     def _block_by_number(self, tag: object, _full: bool) -> dict[str, Any] | None:
-        if isinstance(_number(tag), int) and _number(tag) > self._block("latest")["number"]:
+        if isinstance(number(tag), int) and number(tag) > self._block("latest")["number"]:
             return None
         block = self._block(tag)
         return {
@@ -105,11 +101,11 @@ class InProcessNode:
         """A block as eth-tester names it."""
         if isinstance(tag, Mapping):
             return self._tester.get_block_by_hash(tag["blockHash"])["number"]
-        return _number(tag)
+        return number(tag)
 
     def _estimate(self, call: Mapping[str, str], at: object = "latest") -> str:
         """A generous share of a block, once the call goes through: py-evm estimates in a block stamped today."""
-        self._tester.call(_transaction(call), self._at(at))
+        self._tester.call(transaction(call), self._at(at))
         return hex(GAS_LIMIT // 4)
 
     def _storage(self, who: str, slot: str, at: object) -> str:
@@ -131,7 +127,7 @@ class InProcessNode:
             "from": receipt["from"],
             "to": receipt["to"] or None,
             "contractAddress": receipt["contract_address"],
-            "logs": [_log(log) for log in receipt["logs"]],
+            "logs": [log(log) for log in receipt["logs"]],
         }
 
     def _transaction_by_hash(self, transaction_hash: str) -> dict[str, Any] | None:
@@ -154,12 +150,12 @@ class InProcessNode:
     def _logs(self, query: Mapping[str, Any]) -> list[dict[str, Any]]:
         one = self._at({"blockHash": query["blockHash"]}) if "blockHash" in query else None
         found = self._tester.get_logs(
-            from_block=_number(query["fromBlock"]) if one is None else one,
-            to_block=_number(query["toBlock"]) if one is None else one,
+            from_block=number(query["fromBlock"]) if one is None else one,
+            to_block=number(query["toBlock"]) if one is None else one,
             address=query["address"],
             topics=query["topics"] or None,
         )
-        return [_log(log) for log in found]
+        return [log(log) for log in found]
 
     def _set_next_timestamp(self, timestamp: int) -> None:
         self._next_timestamp = timestamp
@@ -263,58 +259,9 @@ def _genesis(accounts: Mapping[str, Account]) -> dict[bytes, Account]:
         bytes.fromhex(address.removeprefix("0x")): {
             # py-evm makes the sender of an eth_call pay; a contract that is called from needs some ether
             "balance": max(int(str(terms.get("balance", "0x0")), 16), _CALLER_WEI),
-            "nonce": _whole(terms.get("nonce", 0)),
+            "nonce": whole(terms.get("nonce", 0)),
             "code": bytes.fromhex(str(terms.get("code", "0x")).removeprefix("0x")),
             "storage": {int(slot, 16): int(word, 16) for slot, word in terms.get("storage", {}).items()},
         }
         for address, terms in {**funded, **accounts}.items()
     }
-
-
-def _whole(number: object) -> int:
-    return number if isinstance(number, int) else int(str(number), 16)
-
-
-def _number(tag: object) -> Any:
-    return int(tag, 16) if isinstance(tag, str) and tag.startswith("0x") else tag
-
-
-def _transaction(call: Mapping[str, str]) -> dict[str, Any]:
-    return {
-        "from": call.get("from", NOBODY),
-        "to": call["to"],
-        "data": call["data"],
-        "value": int(call["value"], 16),
-        "gas": GAS_LIMIT // 2,
-    }
-
-
-def _log(log: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "address": log["address"],
-        "topics": list(log["topics"]),
-        "data": log["data"],
-        "blockNumber": hex(log["block_number"]),
-        "blockHash": log["block_hash"],
-        "transactionHash": log["transaction_hash"],
-        "transactionIndex": hex(log["transaction_index"]),
-        "logIndex": hex(log["log_index"]),
-    }
-
-
-def _as_error(failure: Exception) -> dict[str, object]:
-    text = str(failure)
-    if type(failure).__name__ == "TransactionFailed":
-        data = _revert_bytes(text)
-        return {"code": 3, "message": "execution reverted", "data": "0x" + data.hex()}
-    if "nonce" in text.lower():
-        return {"code": -32000, "message": f"nonce too low or too high: {text}"}
-    return {"code": -32000, "message": text}
-
-
-def _revert_bytes(text: str) -> bytes:
-    """eth-tester tells a revert string as it is and any other revert as the repr of its bytes."""
-    if text.startswith(("b'", 'b"')):
-        data = ast.literal_eval(text)
-        return data if isinstance(data, bytes) else b""
-    return bytes.fromhex("08c379a0") + abi_encode(["string"], [text])

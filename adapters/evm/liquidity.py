@@ -7,17 +7,8 @@ from typing import Any
 
 from adapters.evm.chain import BlockTag, Chain, Reverted
 from adapters.evm.contract import Contract
-from adapters.evm.liquidity_wire import (
-    Held,
-    RangePool,
-    Stake,
-    amounts,
-    close_range,
-    collect,
-    open_range,
-    permits,
-    stake,
-)
+from adapters.evm.liquidity_calls import close_range, collect, open_range, permits
+from adapters.evm.liquidity_wire import Held, RangePool, Stake, amounts, stake
 from adapters.evm.uniswap import UniswapSwaps
 from adapters.evm.wire import Found, Holder, Permit, change, events, fill, refused, slippage
 from contracts_abi import load

@@ -1,16 +1,18 @@
 """One Lyra Avalon market as a venue: puts and calls bought and sold back, written and bought back, and settled."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from adapters.evm.batch_reads import Moved, Reads, steady, told
+from adapters.evm.abi import decode_result, encode_call
 from adapters.evm.chain import BlockTag, Chain
-from adapters.evm.contract import Contract, decode_result, encode_call
+from adapters.evm.contract import Contract
 from adapters.evm.erc20 import Token
+from adapters.evm.lyra_listings import LyraListings
 from adapters.evm.lyra_shorts import LyraShorts
 from adapters.evm.lyra_shorts_wire import Writing, is_written
+from adapters.evm.lyra_trades import Traded, quote_entry, traded
 from adapters.evm.lyra_wire import (
     CLOSE,
     EXPOSURES,
@@ -19,20 +21,16 @@ from adapters.evm.lyra_wire import (
     Listed,
     Market,
     OptionType,
-    Traded,
     close_long,
     open_long,
     option_leg,
     permits,
-    quote_entry,
     settle,
-    traded,
 )
 from adapters.evm.wire import Found, Holder, Permit, change, events, fill, refused, slippage
 from contracts_abi import load
 from engine.errors import VenueError
 from engine.instruments import VanillaOption
-from engine.market import OptionListing
 from engine.money import Money
 from engine.orders import Address, Call, Fill, Order
 from engine.ports import Receipt
@@ -50,7 +48,7 @@ class LyraAddresses:
     exchange: Address
 
 
-class LyraOptions:
+class LyraOptions(LyraListings):
     """
     Trades options against one Lyra market (port `engine.ports.OnchainVenue`).
 
@@ -77,18 +75,18 @@ class LyraOptions:
         name: str = "lyra",
         writing: Writing | None = None,
     ) -> None:
-        self.chain, self.holder, self.name, self.addresses = chain, holder, name, addresses
-        self.market = Market(
-            Contract(addresses.market, load("lyra-option-market")),
-            Contract(addresses.short_collateral, load("lyra-short-collateral")),
-            quote,
-            holder.safe,
+        market, settler = (
+            Contract(at, load(interface))
+            for at, interface in (
+                (addresses.market, "lyra-option-market"),
+                (addresses.short_collateral, "lyra-short-collateral"),
+            )
         )
+        super().__init__(chain, Market(market, settler, quote, holder.safe), name)
+        self.holder, self.addresses = holder, addresses
         self.tokens = Contract(addresses.option_token, load("lyra-option-token"))
         self.shorts = LyraShorts(self, writing) if writing is not None else None
         self._exchange = Contract(addresses.exchange, load("lyra-synthetix-adapter"))
-        self._known: dict[int, Listed] = {}
-        self._boards: tuple[int, ...] = ()
 
     @cached_property
     def _quote_entry(self) -> dict[str, Any]:
@@ -148,6 +146,7 @@ class LyraOptions:
         """
         Buy (positive leg), sell back (negative leg), or settle (negative leg past its expiry).
 
+        What is bought is added to the position the vault has of that option, so that one sale can end it all.
         An order with a leg of collateral writes, buys back or recollateralises (`LyraShorts.calls`). Strike ids
         and position ids are looked up on chain; their terms never change.
         """
@@ -155,9 +154,9 @@ class LyraOptions:
             return self.shorts.calls(order)
         option, units = option_leg(self.market, order)
         listed = self.listed(order, option)
-        if units > 0:
-            return open_long(self.market, order, listed)
         mine = [p for p in self.owned(self.holder.safe) if self._is(p, listed, option)]
+        if units > 0:
+            return open_long(self.market, order, listed, min((p["positionId"] for p in mine), default=0))
         if self.chain.block().timestamp >= listed.expiry:
             return self._settlement(mine, order.id)
         match = [p for p in mine if p["amount"] >= -units]
@@ -202,66 +201,6 @@ class LyraOptions:
             name = self.market.option(self.terms(position["strikeId"]), kind.right).id
             held[name] = held.get(name, 0) + kind.sign * position["amount"]
         return held
-
-    def listings(self, *, block: BlockTag = "latest") -> tuple[OptionListing, ...]:
-        """Every strike of every live board with its volatility now (board's times strike's), at one block."""
-        where = block if isinstance(block, int) else self.chain.block(block).pinned
-        return steady(lambda: self.listing_reads().at(self.chain, where))
-
-    def listing_reads(self) -> Reads[tuple[OptionListing, ...]]:
-        """The reads behind `listings`; `Moved` is raised where the live boards are not those known."""
-        known = self._boards
-        asked = [self._market().query("getBoardAndStrikeDetails", board) for board in known]
-
-        def make(answers: Sequence[Any]) -> tuple[OptionListing, ...]:
-            (live,) = told(answers[:1])
-            self._boards = tuple(live)
-            if self._boards != known:
-                raise Moved(f"list of boards on {self.name}")
-            return tuple(listing for board in told(answers[1:]) for listing in self._listings(board))
-
-        return Reads((self._market().query("getLiveBoards"), *asked), make, reverts_tell=True)
-
-    def _listings(self, details: tuple[Any, ...]) -> Iterator[OptionListing]:
-        board, strikes, _, _ = details
-        for strike in strikes:
-            listed = Listed(strike["id"], board["id"], strike["strikePrice"], board["expiry"])
-            self._known[listed.strike_id] = listed
-            vol = board["iv"] * strike["skew"] / 1e36
-            yield OptionListing(self.name, str(listed.strike_id), listed.expires, float(listed.price), vol, vol)
-
-    def instrument(self, listing: OptionListing, right: str) -> VanillaOption:
-        """The instrument of a listing; `right` is "C" or "P"."""
-        kind = OptionType.LONG_PUT if right == "P" else OptionType.LONG_CALL
-        return self.market.option(self.terms(int(listing.listing)), kind.right)
-
-    def terms_of(self, strike_id: int) -> Listed | None:
-        """A strike's terms, None if the market never listed it."""
-        if strike_id not in self._known:
-            strike, board = self._market().read(self.chain, "getStrikeAndBoard", strike_id)
-            if strike["id"] != strike_id or strike_id == 0:
-                return None
-            self._known[strike_id] = Listed(strike_id, board["id"], strike["strikePrice"], board["expiry"])
-        return self._known[strike_id]
-
-    def _market(self) -> Contract:
-        return self.market.contract
-
-    def terms(self, strike_id: int) -> Listed:
-        """A strike's terms. Raises `VenueError` if the market never listed it."""
-        if (listed := self.terms_of(strike_id)) is None:
-            raise VenueError(f"strike {strike_id} unknown", why=f"{self.name} never listed it", todo="reconcile")
-        return listed
-
-    def listed(self, order: Order, option: VanillaOption) -> Listed:
-        """The strike behind an option. Raises `OrderRejected` if the market does not list it."""
-        for fresh in (False, True):
-            if fresh:
-                self.listings()
-            for listed in self._known.values():
-                if self.market.option(listed, option.right) == option:
-                    return listed
-        raise refused(order, f"{option.id} is not listed on {self.name}", "choose a listed strike and expiry")
 
     def owned(self, owner: str, *, block: BlockTag = "latest") -> list[dict[str, Any]]:
         """Every position of `owner` as the option token tells it."""

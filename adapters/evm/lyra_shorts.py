@@ -19,7 +19,8 @@ from adapters.evm.lyra_shorts_wire import (
     trade_changes,
     written,
 )
-from adapters.evm.lyra_wire import CLOSE, LIQUIDATE, OPEN, Listed, OptionType, traded
+from adapters.evm.lyra_trades import traded
+from adapters.evm.lyra_wire import CLOSE, LIQUIDATE, OPEN, Listed, OptionType
 from adapters.evm.wire import Found, events, fill, refused, slippage
 from engine.errors import VenueError
 from engine.money import Money

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from adapters.evm.erc20 import Token
-from adapters.evm.lyra_wire import ANY_COST, DECIMALS, Listed, Market, OptionType, traded
+from adapters.evm.lyra_trades import traded
+from adapters.evm.lyra_wire import ANY_COST, DECIMALS, Listed, Market, OptionType
 from adapters.evm.wire import Found, change, events, instant, plain_call, refused
 from engine.errors import OrderRejected, VenueError
 from engine.instruments import LendingSupply, Right, VanillaOption

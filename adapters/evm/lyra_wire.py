@@ -7,15 +7,13 @@ from decimal import Decimal
 from enum import IntEnum
 from typing import Any
 
-from adapters.evm.contract import AbiEntry, Contract
+from adapters.evm.contract import Contract
 from adapters.evm.erc20 import Token, approve_permit, with_approval
-from adapters.evm.wire import Found, Permit, change, instant, plain_call, refused
-from contracts_abi import load
+from adapters.evm.wire import Permit, instant, plain_call, refused
 from engine.errors import OrderRejected
 from engine.instruments import Right, Settlement, VanillaOption
 from engine.money import Currency, Money
 from engine.orders import Address, Call, Order
-from engine.positions import Position
 
 DECIMALS = 18
 OPEN, CLOSE, LIQUIDATE = 0, 1, 2
@@ -114,17 +112,19 @@ def option_leg(market: Market, order: Order) -> tuple[VanillaOption, int]:
     return option, units
 
 
-def open_long(market: Market, order: Order, listed: Listed) -> tuple[Call, ...]:
+def open_long(market: Market, order: Order, listed: Listed, position_id: int = 0) -> tuple[Call, ...]:
     """
     Buy the option paying at most the limit, protocol fees included, with an exact approval taken back.
 
-    The protocol takes premium and fees as one sum, so the limit bounds their sum.
+    The protocol takes premium and fees as one sum, so the limit bounds their sum. What is bought is added to
+    `position_id`, or is a new position where that is 0; the market takes only the caller's own, of the same option
+    (`OptionToken.adjustPosition`).
     """
     option, units = option_leg(market, order)
     if order.limit.currency != market.quote.currency or order.limit.units >= 0:
         raise refused(order, f"its limit {order.limit} is no cost in {market.quote.currency}")
     most = -order.limit.units
-    call = _trade(market, listed, "openPosition", LONG[option.right], units, (0, 0, most))
+    call = _trade(market, listed, "openPosition", LONG[option.right], units, (position_id, 0, most))
     return with_approval(market.quote, market.contract.address, most, "lyra", call)
 
 
@@ -173,82 +173,6 @@ def permits(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Traded:
-    """A trade as the market logged it: units and total cost positive, fee within the total."""
-
-    ordinal: int
-    position_id: int
-    bought: bool
-    units: int
-    total: int
-    fees: Mapping[str, int]
-
-    @property
-    def fee(self) -> int:
-        """All fees, smallest units of the quote token."""
-        return sum(self.fees.values())
-
-    @property
-    def premium(self) -> int:
-        """Signed cash without fees: paid negative, received positive."""
-        return self.fee - self.total if self.bought else self.total + self.fee
-
-    def changes(self, market: Market, option: VanillaOption) -> tuple[Position, ...]:
-        """Option one way, premium the other."""
-        sign = 1 if self.bought else -1
-        return change(option, sign * self.units), change(market.quote.cash, self.premium)
-
-
-def traded(event: Found) -> Traded:
-    """What a `Trade` event says, fees by kind. A fee larger than the premium is capped as the market caps it."""
-    trade, results = event["trade"], event["tradeResults"]
-    kinds = {
-        "option_price": sum(r["optionPriceFee"] for r in results),
-        "spot_price": sum(r["spotPriceFee"] for r in results),
-        "vega_utilisation": sum(r["vegaUtilFee"]["vegaUtilFee"] for r in results),
-        "variance": sum(r["varianceFee"]["varianceFee"] for r in results),
-    }
-    charged = sum(r["totalFee"] for r in results)
-    if sum(kinds.values()) != charged:
-        kinds = {"protocol": charged}
-    bought = trade["tradeDirection"] == OPEN
-    fees = {kind: units for kind, units in kinds.items() if units}
-    return Traded(event.ordinal, event["positionId"], bought, trade["amount"], trade["totalCost"], fees)
-
-
-def quote_entry() -> AbiEntry:
-    """
-    `OptionMarketPricer.updateCacheAndGetTradeResult`, put together from the interfaces we hold.
-
-    Called read-only in the market's name it returns what the very same trade would cost now.
-    """
-    market = load("lyra-option-market")
-    strike = _entry(market, "getStrike")["outputs"][0]
-    result = next(part for part in _entry(market, "Trade")["inputs"] if part["name"] == "tradeResults")
-    liquidity = _entry(load("lyra-liquidity-pool"), "getLiquidity")["outputs"][0]
-    exchange = _entry(load("lyra-synthetix-adapter"), "getExchangeParams")["outputs"][0]
-    plain = {"isBuy": "bool", "isForceClose": "bool", "tradeDirection": "uint8", "optionType": "uint8"}
-    numbers = dict.fromkeys(("amount", "expiry", "strikePrice"), "uint256")
-    trade = [{"name": name, "type": kind} for name, kind in (plain | numbers).items()]
-    trade += [{**liquidity, "name": "liquidity"}, {**exchange, "name": "exchangeParams"}]
-    return {
-        "type": "function",
-        "name": "updateCacheAndGetTradeResult",
-        "inputs": [
-            {**strike, "name": "strike"},
-            {"name": "trade", "type": "tuple", "components": trade},
-            {"name": "boardBaseIv", "type": "uint256"},
-            {"name": "boardExpiry", "type": "uint256"},
-        ],
-        "outputs": [{**result, "type": "tuple", "name": "tradeResult"}],
-    }
-
-
-def _entry(abi: list[AbiEntry], name: str) -> AbiEntry:
-    return next(entry for entry in abi if entry.get("name") == name)
-
-
 def _trade(
     market: Market, listed: Listed, function: str, kind: OptionType, units: int, bounds: tuple[int, int, int]
 ) -> Call:
@@ -272,7 +196,8 @@ def _said(market: Market, listed: Listed, terms: Mapping[str, Any], *, buys: boo
     units = Money(terms["amount"], _UNITS).amount.normalize()
     what = f"{units:f} {market.underlying} {kind} {listed.price.normalize():f} of {instant(listed.expires)}"
     if buys:
-        return f"buy {what} for at most {market.quote.shown(terms['maxTotalCost'])}"
+        to = f", added to position {terms['positionId']}" if terms["positionId"] else ""
+        return f"buy {what} for at most {market.quote.shown(terms['maxTotalCost'])}{to}"
     return f"sell {what} for at least {market.quote.shown(terms['minTotalCost'])}"
 
 
@@ -288,8 +213,8 @@ def _trade_words(
             return shorts(listed, terms, buys)
         if terms["optionType"] not in (OptionType.LONG_CALL, OptionType.LONG_PUT) or terms["setCollateralTo"]:
             raise _unlisted("only long options are listed, which take no collateral")
-        if buys and (terms["maxTotalCost"] >= 2**128 or terms["positionId"]):
-            raise _unlisted("it has no bound on its cost, or adds to another position")
+        if buys and terms["maxTotalCost"] >= 2**128:
+            raise _unlisted("it has no bound on its cost")
         if not buys and (terms["minTotalCost"] == 0 or not terms["positionId"]):
             raise _unlisted("it has no bound on its proceeds, or names no position")
         return _said(market, listed, terms, buys=buys)

@@ -6,7 +6,8 @@ from typing import Any, Literal, NewType
 
 from eth_utils.address import to_checksum_address
 
-from adapters.evm.contract import Query, decode_result
+from adapters.evm.abi import decode_result
+from adapters.evm.contract import Query
 from adapters.evm.reverts import reason_of
 from adapters.evm.rpc import Reply, ReplyMalformed, understood
 from engine.errors import OrderRejected, OutcomeUnknown, VenueUnavailable
@@ -94,12 +95,17 @@ class Heads:
 
 @dataclass(frozen=True, slots=True)
 class SenderState:
-    """What a sender must know of its account: counts mined and pending, wei held, and the latest block."""
+    """
+    What a sender must know before it sends: counts mined and pending, wei held, the latest block.
+
+    `estimate` is the gas its call would take, or why it would revert; None where it was not asked.
+    """
 
     nonce: int
     pending: int
     balance: int
     head: Block
+    estimate: "int | Reverted | None"
 
 
 def block_in(found: Any, tag: str) -> Block:
@@ -156,6 +162,16 @@ def answer_in(reply: Reply) -> bytes | Reverted:
         return reverted
     with understood("eth_call"):
         return octets(found)
+
+
+def gas_in(reply: Reply) -> int | Reverted:
+    """An estimate of gas, or the revert it met."""
+    try:
+        found = result_in(reply)
+    except Reverted as reverted:
+        return reverted
+    with understood("eth_estimateGas"):
+        return int(found, 16)
 
 
 def result_in(reply: Reply) -> Any:

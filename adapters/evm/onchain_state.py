@@ -9,7 +9,11 @@ from adapters.evm.aave import AaveMarket
 from adapters.evm.batch_reads import Reads, steady, together
 from adapters.evm.chain import BlockTag, Chain
 from adapters.evm.lyra import LyraOptions
+from adapters.evm.node_replies import Block
+from adapters.evm.perp import PerpExchange
+from adapters.evm.power import PowerMarketVenue
 from adapters.evm.price_guard import Feed
+from adapters.evm.share_vault import ShareVaults
 from engine.errors import MarketDataError
 from engine.market import OnchainState
 
@@ -36,16 +40,21 @@ class OnchainReader:
     lending : markets; the first one's oracle gives the prices, the others' must agree within 1 %
     options : options markets whose strikes are listed; None without one
     feeds : price feeds in USD by token code, each fresh and whole (`price_guard.Feed`), that must agree too
+    perpetuals, powers : exchanges and power perpetuals whose marks are read
+    shares : vaults whose shares are priced in USD by their symbol, frozen while one is not calm (faults F44)
     """
 
     chain: Chain
     lending: Sequence[AaveMarket]
     options: LyraOptions | None = None
     feeds: Mapping[str, Feed] = field(default_factory=dict)
+    perpetuals: Sequence[PerpExchange] = ()
+    powers: Sequence[PowerMarketVenue] = ()
+    shares: ShareVaults | None = None
 
     def state(self, *, block: BlockTag = "latest") -> OnchainState:
         """
-        Prices, lending terms, listed strikes and gas price at one block.
+        Prices, lending terms, listed strikes, marks of perpetuals and gas price at one block.
 
         Native ether is priced as its wrapped token.
 
@@ -74,7 +83,7 @@ class OnchainReader:
             head, gas_price_wei = heads.latest, heads.gas_price_wei
         else:
             head, gas_price_wei = self.chain.block(block), self.chain.gas_price_wei()
-        found = steady(lambda: together({**self._reads(), **(also or {})}).at(self.chain, head.pinned))
+        found = steady(lambda: self._found({**self._reads(), **(also or {})}, head))
         lending = tuple(found[f"{market.name} terms"] for market in self.lending)
         for market in lending:
             if not (isfinite(market.borrow_rate) and market.borrow_rate >= 0 and 0 <= market.utilisation <= 1):
@@ -88,14 +97,30 @@ class OnchainReader:
             lending=lending,
             options=found.get("options", ()),
             gas_price_wei=gas_price_wei,
+            perpetuals=tuple(mark for venue in self.perpetuals for mark in found[f"{venue.name} marks"]),
+            powers=tuple(found[f"{venue.name} mark"] for venue in self.powers),
         )
         return OnchainReading(state, {name: found[name] for name in also or {}})
+
+    def _found(self, wanted: Mapping[str, Reads[Any]], head: Block) -> dict[str, Any]:
+        """Everything at `head`, and beside it what the shares were worth where their guard looks back to."""
+        whole = together(wanted)
+        groups = [(whole.queries, head.pinned)]
+        if self.shares is None:
+            return whole.of(self.chain.answers_at(groups)[0])
+        past = self.shares.price_reads()
+        now, before = self.chain.answers_at([*groups, (past.queries, self.shares.looks_back_to(head.number))])
+        found = whole.of(now)
+        return found | {"shares": self.shares.believed(found["shares"], past.of(before))}
 
     def _reads(self) -> dict[str, Reads[Any]]:
         reads: dict[str, Reads[Any]] = {}
         for market in self.lending:
             reads |= {f"{market.name} prices": market.price_reads(), f"{market.name} terms": market.lending_reads()}
         reads |= {f"{code} feed": feed.reads() for code, feed in self.feeds.items()}
+        reads |= {f"{venue.name} marks": venue.mark_reads() for venue in self.perpetuals}
+        reads |= {f"{venue.name} mark": venue.mark_reads() for venue in self.powers}
+        reads |= {"shares": self.shares.price_reads()} if self.shares else {}
         return reads | ({"options": self.options.listing_reads()} if self.options else {})
 
     def _prices(self, answers: Mapping[str, Any], now: int) -> dict[str, float]:
@@ -106,6 +131,10 @@ class OnchainReader:
             merge_prices(found, {code: feed.price(answers[f"{code} feed"], now)}, f"feed {feed.name}")
         if _WRAPPED in found:
             found[_NATIVE] = found[_WRAPPED]
+        for vault in self.shares.vaults if self.shares else ():
+            asset = found.get(vault.asset.currency.code, 0.0)
+            worth = {vault.symbol: float(answers["shares"][vault.symbol].mark) * asset}
+            merge_prices(found, worth, f"vault {vault.symbol}")
         return dict(sorted(found.items()))
 
 

@@ -23,7 +23,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from adapters.evm.contract import Abi
+from adapters.evm.abi import Abi
 from contracts_abi import sources
 from engine.errors import ConfigError, VenueUnavailable
 

@@ -125,16 +125,20 @@ class PegWatch:
         return [block for block, after in pairwise([first, *found, head]) if block.timestamp < after.timestamp] + [head]
 
     def _block_before(self, head: Block, instant: int) -> Block:
-        """The latest block stamped at or before `instant`: a search of `_FAN` heads a round trip."""
-        back = [head.number - 2**power for power in range(40) if 2**power <= head.number]
-        found = self.chain.blocks([*back, *([0] if 0 not in back else [])])
-        early = next((block for block in found if block.timestamp <= instant), None)
-        if early is None:
+        """
+        The latest block stamped at or before `instant`: a search of `_FAN` heads a round trip.
+
+        A block that the node no longer knows is older than all that it knows.
+        """
+        known, early, late = {head.number: head}, -1, head.number
+        asked = sorted({0, *(head.number - 2**power for power in range(40) if 2**power <= head.number)})
+        while late - early > 1:
+            found = {block.number: block for block in self.chain.blocks(asked)}
+            known |= found
+            later = {number for number, block in found.items() if block.timestamp > instant}
+            early = max((number for number in asked if number not in later), default=early)
+            late = min((number for number in later if number > early), default=late)
+            asked = sorted({int(n) for n in np.linspace(early, late, _FAN + 2)} - {early, late})
+        if early not in known:
             raise MissingQuote("peg not judged", why="no block is known from before the window", todo="wait")
-        late = min((b for b in (*found, head) if b.timestamp > instant), key=lambda block: block.number)
-        while late.number - early.number > 1:
-            steps = np.linspace(early.number, late.number, _FAN + 2).astype(int)[1:-1]
-            inside = self.chain.blocks(sorted({int(n) for n in steps} - {early.number, late.number}))
-            early = max((b for b in (early, *inside) if b.timestamp <= instant), key=lambda block: block.number)
-            late = min((b for b in (late, *inside) if b.timestamp > instant), key=lambda block: block.number)
-        return early
+        return known[early]

@@ -3,7 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, localcontext
+from typing import Any
 
+from adapters.evm.batch_reads import Reads
 from adapters.evm.chain import BlockTag, Chain
 from adapters.evm.contract import Contract
 from adapters.evm.erc20 import Token, transferred
@@ -178,20 +180,29 @@ class PerpExchange:
         Funding is the market's fifteen-minute average over the feed's last answer. The exchange's own view
         of the index average is not used: between two trades it answers wrongly (it is cached by trades).
         """
-        number = block if isinstance(block, int) else self.chain.block(block).number
-        return tuple(self._mark(underlying, number) for underlying in self.exchange.bases)
+        return self.mark_reads().at(self.chain, block)
 
-    def _mark(self, underlying: str, block: int) -> PerpetualMark:
-        base = self.exchange.bases[underlying]
-        price, root, index, info = self.chain.read_many(
-            [
+    def mark_reads(self) -> Reads[tuple[PerpetualMark, ...]]:
+        """The reads behind `marks`."""
+        asked = tuple(
+            query
+            for underlying, base in self.exchange.bases.items()
+            for query in (
                 self.exchange.balances.query("getMarkPrice", base),
                 self._funding.query("getSqrtMarketTwapX96", base, _AVERAGE_SECONDS),
                 self._base(underlying).query("getIndexPrice", 0),
                 self._registry.query("getMarketInfo", base),
-            ],
-            block=block,
+            )
         )
+
+        def make(answers: Sequence[Any]) -> tuple[PerpetualMark, ...]:
+            size = len(answers) // len(self.exchange.bases)
+            each = (answers[at : at + size] for at in range(0, len(answers), size))
+            return tuple(self._mark(name, *said) for name, said in zip(self.exchange.bases, each, strict=True))
+
+        return Reads(asked, make)
+
+    def _mark(self, underlying: str, price: int, root: int, index: int, info: Mapping[str, int]) -> PerpetualMark:
         with localcontext(prec=60):
             market = (Decimal(root) / 2**96) ** 2
         daily = float(daily_funding(market, Decimal(index) / _WAD, _MOST_A_DAY))

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from typing import Any
 
+from adapters.evm.batch_reads import Reads
 from adapters.evm.chain import BlockTag, Chain
 from adapters.evm.contract import Contract
 from adapters.evm.erc20 import Token, transferred
@@ -161,22 +163,25 @@ class PowerMarketVenue:
 
     def mark(self, *, block: BlockTag = "latest") -> PowerMark:
         """Normalisation with funding to this block, the volatility its premium pays for, the pool's fee in USD."""
-        controller, terms = self.market.controller, self.market.instrument
-        number = block if isinstance(block, int) else self.chain.block(block).number
-        factor, mark, index = self.chain.read_many(
-            [
-                controller.query("getExpectedNormalizationFactor"),
-                controller.query("getDenormalizedMark", _PERIOD),
-                controller.query("getIndex", _PERIOD),
-            ],
-            block=number,
+        return self.mark_reads().at(self.chain, block)
+
+    def mark_reads(self) -> Reads[PowerMark]:
+        """The reads behind `mark`."""
+        controller, terms, fee_share = self.market.controller, self.market.instrument, self.market.pool.fee / 1_000_000
+        asked = (
+            controller.query("getExpectedNormalizationFactor"),
+            controller.query("getDenormalizedMark", _PERIOD),
+            controller.query("getIndex", _PERIOD),
         )
-        vol = implied_vol(mark, index, float(terms.period_days))
-        normalisation = factor / WAD
-        usd = mark / WAD * float(terms.scale) * normalisation
-        return PowerMark(
-            terms.venue, terms.underlying, normalisation, vol, half_spread=usd * self.market.pool.fee / 1_000_000
-        )
+
+        def make(answers: Sequence[Any]) -> PowerMark:
+            factor, mark, index = answers
+            vol = implied_vol(mark, index, float(terms.period_days))
+            normalisation = factor / WAD
+            usd = mark / WAD * float(terms.scale) * normalisation
+            return PowerMark(terms.venue, terms.underlying, normalisation, vol, half_spread=usd * fee_share)
+
+        return Reads(asked, make)
 
     def _owed(self, units: int, block: int) -> int:
         controller = self.market.controller

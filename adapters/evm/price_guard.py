@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from math import exp, expm1, isfinite, log
 from typing import Any
 
+from adapters.evm.abi import AbiEntry, encode_call
 from adapters.evm.batch_reads import Reads, told
 from adapters.evm.chain import Reverted
-from adapters.evm.contract import AbiEntry, Query, encode_call
+from adapters.evm.contract import Query
 from adapters.evm.uniswap_wire import SwapPool
 from adapters.evm.wire import plain_call
 from engine.errors import MarketDataError, StaleQuote

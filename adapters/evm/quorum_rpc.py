@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from adapters.evm.http_node import HttpNode
 from adapters.evm.rpc import BROADCASTS, Limits, Node, Reply, Request, understood
 from engine.errors import ConfigError, VenueError, VenueUnavailable
 
@@ -20,7 +21,9 @@ _LOG = ("address", "topics", "data", "transactionHash", "logIndex")
 _OWN_OPINION = frozenset({"eth_gasPrice", "eth_estimateGas", "eth_getTransactionByHash", "eth_maxPriorityFeePerGas"})
 """Answers that may differ between honest nodes: the first usable one is taken."""
 
-_READS = frozenset({"eth_call", "eth_getBalance", "eth_getStorageAt", "eth_getCode", "eth_getTransactionCount"})
+_READS = frozenset(
+    {"eth_call", "eth_getBalance", "eth_getStorageAt", "eth_getCode", "eth_getTransactionCount", "debug_traceCall"}
+)
 _MOVING = frozenset({"latest", "safe", "finalized"})
 
 
@@ -46,7 +49,7 @@ class QuorumNode:
     """
 
     name = "quorum"
-    can_fork = False
+    can_fork, takes_overrides = False, True
 
     def __init__(self, nodes: Sequence[Node], *, least: int = 2, most_lag: int = 5) -> None:
         if not 2 <= least <= len(nodes):
@@ -130,6 +133,16 @@ class QuorumNode:
             return {"result": None}  # not everybody has it yet
         shown = " and ".join(sorted(vote if len(vote) < 80 else vote[:77] + "..." for vote in votes))
         raise NodesDisagree(method, f"they say {shown}")
+
+
+def node_at(addresses: str, *, timeout: float | None = None, limits: Limits | None = None) -> Node:
+    """
+    The node at one RPC address, or a quorum of two of those at several, separated by spaces.
+
+    Raises `ConfigError` for what is no http(s) URL; an address is never repeated in it, since it may hold a key.
+    """
+    nodes = [HttpNode(url, timeout=timeout, limits=limits) for url in addresses.split() or [addresses]]
+    return nodes[0] if len(nodes) == 1 else QuorumNode(nodes)
 
 
 def _said(method: str, reply: Reply) -> object:

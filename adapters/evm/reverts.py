@@ -11,7 +11,7 @@ from typing import Any
 from eth_abi.abi import decode as abi_decode
 from eth_abi.exceptions import DecodingError
 
-from adapters.evm.contract import AbiEntry, selector, type_string
+from adapters.evm.abi import AbiEntry, selector, type_string
 
 _ERROR, _PANIC = bytes.fromhex("08c379a0"), bytes.fromhex("4e487b71")
 _PANICS = {

@@ -1,10 +1,11 @@
 """ERC-4626 vaults as a venue: shares minted and redeemed, and a share price that is believed only when it is calm."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Any
 
+from adapters.evm.batch_reads import Reads
 from adapters.evm.chain import BlockTag, Chain
 from adapters.evm.contract import Query
 from adapters.evm.erc20 import transferred
@@ -147,14 +148,29 @@ class ShareVaults:
 
     def price(self, symbol: str, *, block: BlockTag = "latest") -> SharePrice:
         """Assets per share of a listed vault, now and where the guard looks back to."""
-        vault = next(v for v in self.vaults if v.symbol == symbol)
         number = block if isinstance(block, int) else self.chain.block(block).number
-        one = 10**vault.decimals
-        now, before = (
-            Money(vault.contract.read(self.chain, "convertToAssets", one, block=at), vault.asset.currency).amount
-            for at in (number, max(0, number - self.guard.blocks))
-        )
-        return SharePrice(now, before, bool(before) and abs(now / before - 1) <= self.guard.most)
+        reads = self.price_reads()
+        now, before = self.chain.answers_at([(reads.queries, number), (reads.queries, self.looks_back_to(number))])
+        return self.believed(reads.of(now), reads.of(before))[symbol]
+
+    def price_reads(self) -> Reads[dict[str, Decimal]]:
+        """Assets per share of every listed vault, by symbol."""
+        asked = tuple(v.contract.query("convertToAssets", 10**v.decimals) for v in self.vaults)
+
+        def make(answers: Sequence[Any]) -> dict[str, Decimal]:
+            paid = zip(self.vaults, answers, strict=True)
+            return {vault.symbol: Money(units, vault.asset.currency).amount for vault, units in paid}
+
+        return Reads(asked, make)
+
+    def looks_back_to(self, number: int) -> int:
+        """The block whose prices those of block `number` are held against."""
+        return max(0, number - self.guard.blocks)
+
+    def believed(self, now: Mapping[str, Decimal], before: Mapping[str, Decimal]) -> dict[str, SharePrice]:
+        """Both readings of every vault, and whether the guard believes what lies between them."""
+        calm = {name: bool(then) and abs(now[name] / then - 1) <= self.guard.most for name, then in before.items()}
+        return {name: SharePrice(now[name], then, calm[name]) for name, then in before.items()}
 
     def _calm(self, vault: ListedVault) -> None:
         seen = self.price(vault.symbol)

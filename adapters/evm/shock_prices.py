@@ -4,8 +4,9 @@ from decimal import Decimal
 
 from adapters.evm import deploy_lyra
 from adapters.evm.aave import AaveMarket
+from adapters.evm.abi import AbiEntry
 from adapters.evm.chain import Reverted
-from adapters.evm.contract import AbiEntry, Contract
+from adapters.evm.contract import Contract
 from adapters.evm.erc20 import Token
 from adapters.evm.feed_code import feed_code
 from adapters.evm.shock import Effect, NotHereError, Shock, Stage, somebody

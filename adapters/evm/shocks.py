@@ -10,8 +10,9 @@ from enum import StrEnum
 
 from eth_utils.crypto import keccak
 
+from adapters.evm.abi import AbiEntry
 from adapters.evm.chain import Reverted
-from adapters.evm.contract import AbiEntry, Contract
+from adapters.evm.contract import Contract
 from adapters.evm.fork import GWEI
 from adapters.evm.price_guard import Feed
 from adapters.evm.shock import Effect, NotHereError, Shock, Stage, Verdict

@@ -10,6 +10,7 @@ from eth_utils.crypto import keccak
 from adapters.evm.chain import Chain
 from adapters.evm.fees import GasBudgetExceeded, GasPolicy, afforded, first_fee, replacing_fees
 from adapters.evm.finality import Attempt, Standing, attempt, missing_nonces, standing
+from adapters.evm.node_replies import Reverted
 from engine.entries import EntryStatus
 from engine.errors import OrderRejected, OutcomeUnknown, VenueUnavailable
 from engine.orders import Address
@@ -158,7 +159,7 @@ class Executor:
             if receipt is not None and receipt.final:
                 return receipt
             if receipt is not None and self.local:
-                self.chain.mine_to_final()
+                self.chain.bury()
             elif receipt is None or time.monotonic() > until:
                 raise OutcomeUnknown(
                     f"transaction {transaction_hash} is not final",
@@ -197,7 +198,7 @@ class Executor:
             if stands.status is EntryStatus.VOID:
                 raise NonceTaken(stands)
             if self.local and (stands.receipt is not None or self.chain.nonce(self.sender.address) > stands.nonce):
-                self.chain.mine_to_final()
+                self.chain.bury()
                 continue
             if time.monotonic() > until:
                 raise OutcomeUnknown(
@@ -263,7 +264,8 @@ class Executor:
         return self.chain.transaction(sent.hash) is not None
 
     def _transaction(self, to: Address, data: bytes) -> dict[str, Any]:
-        sender = self.chain.sender(self.sender.address)
+        limit = self.policy.gas_limit
+        sender = self.chain.sender(self.sender.address, None if limit else (to, data))
         waiting = [each.nonce for each in map(attempt, self._outstanding()) if each.nonce >= sender.nonce]
         if waiting or sender.pending > sender.nonce:
             raise VenueUnavailable(
@@ -272,10 +274,7 @@ class Executor:
                 todo="wait for it, or `hedge resume`; nothing was sent",
             )
         base = sender.head.base_fee_wei
-        gas = self.policy.gas_limit or min(
-            self.chain.estimate_gas(to, data, sender=self.sender.address) * GAS_MARGIN[0] // GAS_MARGIN[1],
-            sender.head.gas_limit,
-        )
+        gas = limit or _with_room(sender.estimate, sender.head.gas_limit)
         fee = afforded(self._fee(base), gas, self.policy, least_wei=base + self.policy.tip_wei)
         self._funded(sender.balance, gas * fee + self.policy.floor_wei)
         return self._terms(sender.nonce, to, data, gas, fee, min(self.policy.tip_wei, fee))
@@ -310,6 +309,13 @@ class Executor:
     def _fee(self, base_fee_wei: int) -> int:
         """Most wei per gas of a first try (EIP-1559); faults F47."""
         return first_fee(base_fee_wei, self.policy)
+
+
+def _with_room(estimate: int | Reverted | None, most: int) -> int:
+    """The gas limit: more than the node's estimate, no more than a block. Raises `Reverted` where it would revert."""
+    if isinstance(estimate, Reverted):
+        raise estimate
+    return most if estimate is None else min(estimate * GAS_MARGIN[0] // GAS_MARGIN[1], most)
 
 
 __all__ = ["Executor", "GasPolicy", "NonceTaken", "Remember", "Sender"]

@@ -1,16 +1,15 @@
-"""What every venue's translation shares: strict decoding, events with their place in a receipt, permits."""
+"""What every venue's translation shares: permits, events with their place in a receipt, fills and refusals."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from eth_abi.exceptions import DecodingError
 from eth_utils.address import to_checksum_address
 
 from adapters.evm.contract import Contract
 from contracts_abi import load
-from engine.errors import InputError, OrderRejected
+from engine.errors import OrderRejected
 from engine.instruments import Instrument
 from engine.money import Money
 from engine.orders import Address, Call, Fill, Order
@@ -35,23 +34,6 @@ def as_bytes(raw: str) -> bytes:
 def hex0x(raw: bytes) -> str:
     """Lower-case `0x` hex."""
     return "0x" + bytes(raw).hex()
-
-
-def strict_arguments(contract: Contract, data: bytes) -> tuple[str, dict[str, Any]]:
-    """
-    Function name and arguments of call data, refused unless they encode back to the very same bytes.
-
-    Raises `OrderRejected`: unknown selector, trailing bytes, or an encoding that two decoders could
-    read differently (faults F62).
-    """
-    try:
-        name, arguments = contract.decode_call(data)
-        canonical = contract.encode(name, *arguments.values()) == data
-    except (InputError, DecodingError, OverflowError, ValueError) as broken:
-        raise _not_canonical(contract.address, str(broken)) from broken
-    if not canonical:
-        raise _not_canonical(contract.address, f"the bytes of {name} are not their canonical encoding")
-    return name, arguments
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +172,3 @@ def plain_call(to: Address, data: bytes, description: str) -> Call:
 def instant(text: datetime) -> str:
     """An instant to the second, UTC, as shown to owners."""
     return text.strftime("%Y-%m-%d %H:%M:%S UTC")
-
-
-def _not_canonical(target: Address, why: str) -> OrderRejected:
-    return OrderRejected(f"call to {target} refused", why=why, todo="make the plan again; sign nothing")

@@ -1,11 +1,11 @@
 """A book in a CSV file: signed quantities of instruments written as the desk's tables show them."""
 
 import csv
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
-from adapters.files.calendar import settles_at, vix_settles_at
+from adapters.files.calendar import session, session_on_or_before, settles_at, vix_settlement, vix_settles_at
 from engine.errors import EngineError, InputError
 from engine.instruments import (
     Cash,
@@ -28,6 +28,8 @@ COLUMNS = ("quantity", "instrument", "sleeve", "venue")
 _TOKENS = {"USDC": 6, "USDT": 6, "WBTC": 8}
 _SETTLEMENT = {"SPX": Settlement.AM, "SPXW": Settlement.PM, "XSP": Settlement.PM, "VIX": Settlement.AM}
 _UNDERLYING = {"SPX": "SPX", "SPXW": "SPX", "XSP": "XSP", "VIX": "VIX"}
+_SLEEVES = {sleeve.value: sleeve for sleeve in Sleeve}
+_SHAPE = f"write a first line `{','.join(COLUMNS)}`"
 _EXAMPLES = "SPXW 2023-03-24 P 3900, VX 2023-03-22, VIXY share, USDC, aave debt DAI, perp-v2 WETH perp"
 
 
@@ -44,21 +46,33 @@ def read_book(path: Path) -> Book:
     Raises `InputError` naming the line.
     """
     try:
-        rows = list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
-    except (OSError, UnicodeDecodeError) as absent:
-        raise InputError(f"book {path.name} not read", why=str(absent), todo="name a CSV file") from None
-    if not rows or set(rows[0]) - {None} != set(COLUMNS):
-        raise InputError(
-            f"book {path.name} refused",
-            why="it has no rows or other columns",
-            todo=f"write a first line `{','.join(COLUMNS)}` and one position a line",
-        )
-    return Book().plus(_position(path.name, number, row) for number, row in enumerate(rows, start=2))
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as absent:
+        raise _unread(path, f"{absent.strerror or absent}") from None
+    except UnicodeDecodeError as binary:
+        raise _unread(path, f"it is no text from byte {binary.start} on") from None
+    lines = csv.reader(text.splitlines(), strict=True)
+    try:
+        if tuple(cell.strip() for cell in next(lines, ())) != COLUMNS:
+            raise InputError(
+                f"book {path.name} refused",
+                why="it is empty or has other columns",
+                todo=f"{_SHAPE} and one position a line",
+            )
+        numbered = [(lines.line_num, cells) for cells in lines if any(cell.strip() for cell in cells)]
+    except csv.Error as broken:
+        raise _unread(path, f"line {lines.line_num} is no CSV: {broken}") from None
+    if not numbered:
+        raise InputError(f"book {path.name} refused", why="it holds no position", todo="write one position a line")
+    return Book().plus(_position(f"book {path.name} line {number}", cells) for number, cells in numbered)
 
 
 def read_instrument(written: str) -> Instrument:
     """
     The instrument a table shows as `written`; raises `InputError` on anything else.
+
+    A listed option may end in its settlement style, AM or PM. A day on which the series of its root does not
+    settle is refused, never moved.
 
     >>> read_instrument("SPXW 2023-03-24 P 3900").id
     'SPXW 2023-03-24 P 3900 PM'
@@ -75,21 +89,36 @@ def read_instrument(written: str) -> Instrument:
     return found
 
 
-def _position(name: str, number: int, row: dict[str, str]) -> Position:
+def _position(line: str, cells: list[str]) -> Position:
+    written = ",".join(cells)
+    if len(cells) != len(COLUMNS):
+        why = f"{written}: {len(cells)} cell(s) where the first line has {len(COLUMNS)}"
+        raise InputError(f"{line} refused", why=why, todo="leave cells empty, but write every comma")
+    amount, name, sleeve, venue = (cell.strip() for cell in cells)
     try:
-        instrument = read_instrument((row["instrument"] or "").strip())
-        quantity = _number(row["quantity"] or "")
+        instrument = read_instrument(name)
         listed = isinstance(instrument, Future | FundShare) or _at_broker(instrument)
-        sleeve = Sleeve((row["sleeve"] or "").strip() or ("condor" if listed else "defi"))
-        held = Money.of(quantity, instrument.unit)
-    except (EngineError, ValueError) as refused:
-        why = refused.why if isinstance(refused, EngineError) else str(refused)
-        raise InputError(
-            f"book {name} line {number} refused",
-            why=f"{','.join(str(v) for v in row.values())}: {why}",
-            todo=f"write instruments like {_EXAMPLES}",
-        ) from None
-    return Position(instrument, held, sleeve, (row["venue"] or "").strip() or ("broker" if listed else "vault"))
+        held = _counted(_number(amount), instrument)
+        owner = _SLEEVES[sleeve or ("condor" if listed else "defi")]
+    except EngineError as refused:
+        raise InputError(f"{line} refused", why=f"{written}: {refused.why}", todo=refused.todo) from None
+    except ValueError as refused:
+        raise InputError(f"{line} refused", why=f"{written}: {refused}", todo="write a quantity in digits") from None
+    except KeyError:
+        why = f"{written}: {sleeve!r} is no sleeve"
+        raise InputError(f"{line} refused", why=why, todo=f"write {', '.join(_SLEEVES)} or nothing") from None
+    return Position(instrument, held, owner, venue or ("broker" if listed else "vault"))
+
+
+def _unread(path: Path, why: str) -> InputError:
+    return InputError(f"book {path.name} not read", why=why, todo=f"name a CSV file: {_SHAPE}")
+
+
+def _counted(quantity: Decimal, instrument: Instrument) -> Money:
+    step = Decimal(1).scaleb(-instrument.unit.decimals)
+    if quantity % step:
+        raise ValueError(f"{instrument.id} is counted in steps of {step:f}")
+    return Money.of(quantity, instrument.unit)
 
 
 def _at_broker(instrument: Instrument) -> bool:
@@ -109,8 +138,7 @@ def _parse(words: list[str]) -> Instrument | None:
         case [code]:
             return Cash(_token(code))
         case ["VX", day]:
-            settled = date.fromisoformat(day)
-            return Future("VX", "VIX", vix_settles_at(settled.year, settled.month), Decimal(1000))
+            return Future("VX", "VIX", _vix_settles(date.fromisoformat(day)), Decimal(1000))
         case [symbol, "share"]:
             return FundShare(symbol)
         case [venue, code, "perp"]:
@@ -121,12 +149,14 @@ def _parse(words: list[str]) -> Instrument | None:
             return LendingSupply(market, _token(code))
         case [market, "debt", code]:
             return LendingDebt(market, _token(code))
-        case [root, day, right, strike, *_] if root in _SETTLEMENT:
-            return _listed(root, date.fromisoformat(day), Right(right), _number(strike))
+        case [root, day, right, strike, *style] if root in _SETTLEMENT and style in ([], [_SETTLEMENT[root]]):
+            return _listed(root, date.fromisoformat(day), _right(right), _number(strike))
+        case [root, _, _, _, *style] if root in _SETTLEMENT:
+            raise ValueError(f"{root} settles {_SETTLEMENT[root]}, not {' '.join(style)}")
         case [venue, code, day, right, strike]:
-            at = settles_at(date.fromisoformat(day), Settlement.PM)
+            at = _settles(date.fromisoformat(day), Settlement.PM)
             return VanillaOption(
-                venue, code, at, _number(strike), Right(right), Decimal(1), Settlement.CHAIN, _token("sUSD"), 18
+                venue, code, at, _number(strike), _right(right), Decimal(1), Settlement.CHAIN, _token("sUSD"), 18
             )
         case [pool, pair, "range", low, high, fee]:
             asset, quote = pair.split("/")
@@ -136,8 +166,26 @@ def _parse(words: list[str]) -> Instrument | None:
 
 def _listed(root: str, day: date, right: Right, strike: Decimal) -> VanillaOption:
     settlement, underlying = _SETTLEMENT[root], _UNDERLYING[root]
-    at = vix_settles_at(day.year, day.month) if root == "VIX" else settles_at(day, settlement)
+    at = _vix_settles(day) if root == "VIX" else _settles(day, settlement)
     return VanillaOption(root, underlying, at, strike, right, Decimal(100), settlement)
+
+
+def _settles(day: date, settlement: Settlement) -> datetime:
+    if session(day) is None:
+        raise ValueError(f"nothing settles on {day:%A} {day}, the session before it is {session_on_or_before(day).day}")
+    return settles_at(day, settlement)
+
+
+def _vix_settles(day: date) -> datetime:
+    if (monthly := vix_settlement(day.year, day.month)) != day:
+        raise ValueError(f"the monthly VIX contracts of {day:%B %Y} settle on {monthly}, none on {day}")
+    return vix_settles_at(day.year, day.month)
+
+
+def _right(letter: str) -> Right:
+    if letter not in set(Right):
+        raise ValueError(f"{letter!r} is neither P nor C")
+    return Right(letter)
 
 
 def _token(code: str) -> Currency:

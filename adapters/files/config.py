@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic.fields import FieldInfo
 
 from engine.errors import ConfigError, LimitOutOfRange, UnknownKey
 from engine.plan.canonical import canonical_bytes
 from engine.policy.settings import Policy
 
 ENVIRONMENT_PREFIX = "HEDGE__"
+_ID = re.compile(r"[SXD]\d{2}\w?")
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -59,6 +61,21 @@ class LedgerSettings(_Section):
     url: SecretStr = SecretStr("")
 
 
+class CommitteeSettings(_Section):
+    """
+    Who decides on the policy (S89): addresses of the members' keys, how many must agree, and hours for each step.
+
+    Without members the policy file stands as it is written.
+    """
+
+    members: tuple[str, ...] = ()
+    needed: int = Field(default=2, ge=1)
+    voting_hours: float = Field(default=2.0, gt=0)
+    lock_hours: float = Field(default=1.0, gt=0)
+    grace_hours: float = Field(default=24.0, gt=0)
+    auto_approve: bool = False
+
+
 class Settings(_Section):
     """Where things are (`hedge.toml`); the numbers of the method are the policy's."""
 
@@ -67,6 +84,7 @@ class Settings(_Section):
     chain: ChainSettings = ChainSettings()
     vault: VaultSettings = VaultSettings()
     ledger: LedgerSettings = LedgerSettings()
+    committee: CommitteeSettings = CommitteeSettings()
 
 
 def load_settings(path: Path) -> Settings:
@@ -84,6 +102,14 @@ def load_policy(path: Path | None) -> Policy:
     return Policy() if path is None else validated(Policy, _read(path), path.name)
 
 
+def parse_policy(text: str, name: str) -> Policy:
+    """The policy in a TOML text that is called `name`. Raises `ConfigError`."""
+    try:
+        return validated(Policy, tomllib.loads(text), name)
+    except tomllib.TOMLDecodeError as broken:
+        raise ConfigError(f"{name} cannot be read", why=str(broken), todo="correct the text") from None
+
+
 def policy_digest(policy: Policy) -> str:
     """SHA-256 over every number of the policy, as text."""
     return hashlib.sha256(canonical_bytes(_texts(policy.model_dump()))).hexdigest()
@@ -97,17 +123,21 @@ def validated(model: type[Model], written: dict[str, Any], name: str) -> Model:
         fault = refused.errors(include_input=False, include_url=False)[0]
         key = _key(written, fault["loc"])
         why = re.sub(r"^Value error, |Decimal\('([^']*)'\)", r"\1", str(fault["msg"]))
+        field, value = _field(model, fault["loc"]), _lookup(written, fault["loc"])
+        source = _source(field)
         if fault["type"] == "extra_forbidden":
             close = get_close_matches(str(fault["loc"][-1]), _keys(model), n=1)
             hint = f"did you mean {close[0]!r}?" if close else "remove it"
             raise UnknownKey(f"{name}: key {key}", why="no such setting", todo=hint) from None
         if "less_than" in fault["type"] or "greater_than" in fault["type"]:
+            shares = str(value).endswith("%")
             raise LimitOutOfRange(
-                f"{name}: {key} = {_lookup(written, fault['loc'])}",
-                why=_in_percent(why) if str(_lookup(written, fault["loc"])).endswith("%") else why,
-                todo="set a value inside the allowed range",
+                f"{name}: {key} = {value}",
+                why=(_in_percent(why) if shares else why) + source,
+                todo=f"set a value {_range(field, shares=shares)}",
             ) from None
-        raise ConfigError(f"{name}: {key}" if key else name, why=why, todo="correct the value") from None
+        what = key if isinstance(value, dict | list) else f"{key} = {value}"
+        raise ConfigError(f"{name}: {what}" if key else name, why=why + source, todo="correct the value") from None
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -133,10 +163,40 @@ def _key(written: dict[str, Any], location: tuple[int | str, ...]) -> str:
     return ".".join(parts)
 
 
+def _field(model: type[BaseModel], location: tuple[int | str, ...]) -> FieldInfo | None:
+    """The setting at a place; None inside a table, whose entries are no settings."""
+    field = None
+    for part in location:
+        field = model.model_fields.get(str(part))
+        if field is not None and isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            model = field.annotation
+    return field
+
+
+def _source(field: FieldInfo | None) -> str:
+    """In brackets, the requirements that a setting comes from; nothing where it names none."""
+    ids = _ID.findall((field.description or "").partition(":")[0]) if field is not None else []
+    return f" ({', '.join(ids)})" if ids else ""
+
+
+def _range(field: FieldInfo | None, *, shares: bool) -> str:
+    """The bounds of a setting in words."""
+    words = {"gt": "above", "ge": "at least", "lt": "below", "le": "at most"}
+    bounds = [
+        f"{word} {_percent(level)}" if shares else f"{word} {level}"
+        for bound in (field.metadata if field is not None else ())
+        for name, word in words.items()
+        if (level := getattr(bound, name, None)) is not None
+    ]
+    return " and ".join(bounds) or "inside the allowed range"
+
+
 def _in_percent(said: str) -> str:
-    return re.sub(
-        r"\d+(?:\.\d+)?$", lambda share: f"{Decimal(share.group()) * 100:f}".rstrip("0").rstrip(".") + "%", said
-    )
+    return re.sub(r"\d+(?:\.\d+)?$", lambda share: _percent(share.group()), said)
+
+
+def _percent(share: object) -> str:
+    return f"{(Decimal(str(share)) * 100).normalize():f}%"
 
 
 def _lookup(written: dict[str, Any], location: tuple[int | str, ...]) -> Any:

@@ -8,19 +8,19 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from adapters.files.config import load_policy
+from adapters.files.config import load_policy, parse_policy
 from engine.policy.judgement import rulebook, signals_for
 from engine.policy.layer_text import LayerText
-from engine.policy.rulebook import MemberText, RuleText
-from engine.policy.settings import Policy
+from engine.policy.rule_text import MemberText, RuleText
+from engine.policy.settings import Policy, PoolText
 from engine.policy.shares import share
 
 _HEAD = (
     "# Every number of the method. Shares are percentages in quotes, money is in quotes; what is left out keeps",
-    "# its default. A comment names the requirement a number comes from. Layers, rules and members stand",
+    "# its default. A comment names the requirement a number comes from. Pools, layers, rules and members stand",
     "# whole: a file that lists any replaces the table.",
 )
-_TABLES = ("layers", "rules", "members")
+_TABLES = ("pools", "layers", "rules", "members")
 
 
 class Difference(NamedTuple):
@@ -37,11 +37,12 @@ def read_policy(path: Path | None) -> Policy:
 
     Raises `ConfigError` with the key path, the value, the allowed range and the rule's id.
     """
-    import numpy as np
+    return _meaningful(load_policy(path))
 
-    policy = load_policy(path)
-    rulebook(policy, signals_for((), np.zeros(0, "datetime64[D]"), policy.regime))
-    return policy
+
+def read_policy_text(text: str, name: str) -> Policy:
+    """The same of a text that is called `name`."""
+    return _meaningful(parse_policy(text, name))
 
 
 def written(policy: Policy) -> str:
@@ -52,6 +53,8 @@ def written(policy: Policy) -> str:
             section: BaseModel = getattr(policy, name)
             lines += ["", f"[{name}]"]
             lines += [_line(key, field, getattr(section, key)) for key, field in type(section).model_fields.items()]
+    for pool in policy.pools:
+        lines += ["", "[[pools]]", *_pool(pool)]
     for layer in policy.layers:
         lines += ["", "[[layers]]", *_layer(layer)]
     for rule in policy.rules:
@@ -68,12 +71,21 @@ def differences(first: Policy, second: Policy) -> tuple[Difference, ...]:
     return tuple(Difference(key, one.get(key), two.get(key)) for key in keys if one.get(key) != two.get(key))
 
 
+def _meaningful(policy: Policy) -> Policy:
+    import numpy as np
+
+    rulebook(policy, signals_for((), np.zeros(0, "datetime64[D]"), policy.regime))
+    return policy
+
+
 def _flat(policy: Policy) -> Iterator[tuple[str, str]]:
     for name in type(policy).model_fields:
         if name not in _TABLES:
             section: BaseModel = getattr(policy, name)
             for key, field in type(section).model_fields.items():
                 yield f"{name}.{key}", _value(field, getattr(section, key))
+    for pool in policy.pools:
+        yield f"pools.{pool.name}", "; ".join(_pool(pool))
     for layer in policy.layers:
         yield f"layers.{layer.name}", "; ".join(_layer(layer))
     for rule in policy.rules:
@@ -102,6 +114,11 @@ def _plain(value: Any) -> str:
         return f"[{', '.join(_plain(part) for part in value)}]"
     text = str(value).replace("\\", "\\\\").replace('"', '\\"')
     return f'"{text}"'
+
+
+def _pool(pool: PoolText) -> list[str]:
+    fields = type(pool).model_fields
+    return [_line(key, fields[key], getattr(pool, key)) for key in fields]
 
 
 def _layer(layer: LayerText) -> list[str]:

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from adapters.evm.contract import AbiEntry, selector
-from adapters.evm.wire import Permit, strict_arguments
+from adapters.evm.abi import AbiEntry, selector
+from adapters.evm.wire import Permit
 from engine.errors import OrderRejected
 from engine.orders import Address, Call
 
@@ -52,7 +52,7 @@ class AllowList:
             raise _refused(call, "this target and selector are not on the list")
         if call.value:
             raise _refused(call, f"it sends {call.value} wei")
-        name, arguments = strict_arguments(permits[0].contract, call.data)
+        name, arguments = permits[0].contract.decode_call(call.data)
         refusal: OrderRejected | None = None
         for permit in permits:
             try:
@@ -65,7 +65,7 @@ class AllowList:
     def _no_approval_left(self, calls: Sequence[Call]) -> None:
         standing: dict[tuple[Address, str], Call] = {}
         for call in calls:
-            name, arguments = strict_arguments(self._permits[call.to, call.data[:4]][0].contract, call.data)
+            name, arguments = self._permits[call.to, call.data[:4]][0].contract.decode_call(call.data)
             if name == "approve":
                 spender = str(next(iter(arguments.values())))
                 amount = list(arguments.values())[1]

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from adapters.evm.contract import Abi, RawLog
+from adapters.evm.abi import Abi, RawLog
 from contracts_abi import load
 
 PROXIES = frozenset(

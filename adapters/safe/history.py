@@ -5,7 +5,7 @@ from datetime import datetime
 
 from adapters.evm.chain import Chain
 from adapters.evm.contract import Contract
-from adapters.evm.wire import as_bytes, hex0x, strict_arguments
+from adapters.evm.wire import as_bytes, hex0x
 from adapters.safe.editions import named_hash
 from adapters.safe.eip712 import rehash
 from adapters.safe.multisend import inner_calls
@@ -43,7 +43,7 @@ def _sent(chain: Chain, safe: Contract, transaction_hash: str, name: str) -> tup
             why=f"{transaction_hash} reached the Safe through another contract",
             todo="add what it was to the journal, then plan again",
         )
-    _, arguments = strict_arguments(safe, as_bytes(sent["input"]))
+    _, arguments = safe.decode_call(as_bytes(sent["input"]))
     return arguments["to"], arguments["value"], arguments["data"]
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from eth_account import Account
 from eth_keys.datatypes import PrivateKey
 
+from adapters.evm.native import signed
 from adapters.evm.wire import address
 from engine.errors import ApprovalError, ConfigError
 from engine.orders import Address
@@ -34,8 +35,8 @@ class OwnerKey:
         return made[:64] + bytes([made[64] + 27])
 
     def sign_native(self, transaction: dict[str, Any]) -> bytes:
-        """Raw bytes of a signed native transaction."""
-        return bytes(Account.sign_transaction(transaction, self._secret.to_bytes()).raw_transaction)
+        """Raw bytes of a signed native transaction (`adapters.evm.native`)."""
+        return signed(transaction, self.sign)
 
 
 def from_secret(secret: bytes) -> OwnerKey:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from adapters.evm.contract import Contract
-from adapters.evm.wire import ZERO_ADDRESS, address, instant, strict_arguments
+from adapters.evm.wire import ZERO_ADDRESS, address, instant
 from contracts_abi import load
 from engine.errors import OrderRejected
 from engine.orders import Address, Call
@@ -55,11 +55,11 @@ def decode_batch(data: bytes, *, router: Address) -> Batch:
     Raises `OrderRejected` unless encoding the answer gives back `data` byte for byte, each inner call
     is a plain call, and the first is the deadline on `router` with nothing in it (faults F62).
     """
-    _, arguments = strict_arguments(_multi_send(), data)
+    _, arguments = _multi_send().decode_call(data)
     calls = _unpack(arguments["transactions"])
     if len(calls) < 2 or calls[0].to != router or calls[0].value:
         raise _refused("its first call is not the deadline on the pinned router")
-    name, said = strict_arguments(Contract(router, _deadline_only()), calls[0].data)
+    name, said = Contract(router, _deadline_only()).decode_call(calls[0].data)
     if said["data"]:
         raise _refused(f"the deadline's {name} carries calls of its own")
     seconds = said["deadline"]
@@ -79,7 +79,7 @@ def inner_calls(data: bytes) -> tuple[Call, ...]:
 
     Raises `OrderRejected` for bytes that are not the one encoding of these calls.
     """
-    _, arguments = strict_arguments(_multi_send(), data)
+    _, arguments = _multi_send().decode_call(data)
     return _unpack(arguments["transactions"])
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from eth_abi.abi import encode
 
-from adapters.evm.contract import AbiEntry, Contract, type_string
-from adapters.evm.wire import strict_arguments
+from adapters.evm.abi import AbiEntry, type_string
+from adapters.evm.contract import Contract
 from adapters.safe.roles import Allowance, Condition, Operator, ParameterType, Role
 from engine.errors import OrderRejected
 from engine.orders import Address, Call
@@ -84,7 +84,7 @@ def _uses(role: Role, interfaces: Interfaces, call: Call) -> list[tuple[bytes, i
 
 
 def _arguments(entry: AbiEntry, call: Call) -> list[Any]:
-    return list(strict_arguments(Contract(call.to, [entry]), call.data)[1].values())
+    return list(Contract(call.to, [entry]).decode_call(call.data)[1].values())
 
 
 def _as_tuple(entry: AbiEntry) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from eth_utils.crypto import keccak
 
-from adapters.evm.contract import AbiEntry, selector, signature
+from adapters.evm.abi import AbiEntry, selector, signature
 from adapters.evm.wire import Permit
 from adapters.safe.allow import UNLIMITED, AllowList
 from adapters.safe.roles import Allowance, Condition, Function, Operator, ParameterType, Role, Target

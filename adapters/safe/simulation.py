@@ -7,10 +7,10 @@ from typing import Any
 from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 
+from adapters.evm.abi import encode_call
 from adapters.evm.chain import Chain, Reverted
-from adapters.evm.contract import Contract, encode_call
+from adapters.evm.contract import Contract
 from adapters.evm.reverts import reason_of
-from adapters.evm.rpc import HttpNode
 from adapters.evm.wire import ZERO_ADDRESS, address, as_bytes
 from engine.errors import OrderRejected, VenueUnavailable
 from engine.orders import Address, SafeTx
@@ -204,7 +204,7 @@ def _call(chain: Chain, to: Address, data: bytes, sender: Address, overrides: Ov
 
 def _overrides(chain: Chain) -> bool:
     """A node behind a wire takes overrides and traces; a chain in this process does neither."""
-    return isinstance(chain.node, HttpNode)
+    return chain.node.takes_overrides
 
 
 def _would_revert(transaction: SafeTx, why: str) -> OrderRejected:

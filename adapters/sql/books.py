@@ -1,17 +1,21 @@
 """Entries in rows: writing them under their records, and building them again."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import date, datetime, timedelta
 from itertools import groupby, islice
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, Text, select, type_coerce
 
-from adapters.sql.chain import RECORDS, Draft, append, as_written, streamed
+from adapters.sql.chain import append_all, as_written, streamed
 from adapters.sql.schema import Row as Stored
+from adapters.sql.schema import written_instant
 from adapters.sql.storage import database_of
 from adapters.sql.wire import (
-    Digests,
+    Said,
+    Side,
+    Sides,
     Written,
     instrument_text,
     read_entry,
@@ -35,13 +39,13 @@ def post(connection: Connection, entries: Iterable[Entry]) -> int:
 
     Raises `LedgerError` if a key is there, or given twice, with other legs or another status.
     """
-    digests, days, left = Digests(), ValuationDays(), iter(entries)
+    sides, days, left = Sides(), ValuationDays(), iter(entries)
     serials: dict[str, int] = {}
     count = 0
-    while block := list(islice(left, _AT_ONCE)):
-        new = _unposted(connection, [(entry, written(entry, digests)) for entry in block])
+    while block := [written(entry, sides) for entry in islice(left, _AT_ONCE)]:
+        new = _unposted(connection, block)
         if new:
-            _name_instruments(connection, digests, serials, at=new[0][1].at)
+            _name_instruments(connection, sides, serials, at=new[0].at)
             _append(connection, new, serials, days)
         count += len(new)
     return count
@@ -83,36 +87,45 @@ def readable(what: str) -> Iterator[None]:
         ) from broken
 
 
-def keys_in(connection: Connection, keys: Iterable[str]) -> dict[str, str]:
-    """The bodies of those entries that are posted, by key."""
+def kept_in(connection: Connection, keys: Iterable[str]) -> dict[str, Said]:
+    """What those entries that are posted say, by key."""
+    units = type_coerce(LEGS.c.units, Text)
     query = (
-        select(ENTRIES.c.key, RECORDS.c.body)
-        .join(RECORDS, RECORDS.c.serial == ENTRIES.c.serial)
+        select(ENTRIES.c.key, ENTRIES.c.status, LEGS.c.account, INSTRUMENTS.c.digest, units)
+        .outerjoin(LEGS, LEGS.c.serial == ENTRIES.c.serial)
+        .outerjoin(INSTRUMENTS, INSTRUMENTS.c.serial == LEGS.c.instrument)
         .where(database_of(connection).among(ENTRIES.c.key, list(keys)))
     )
-    return {row.key: row.body for row in connection.execute(query)}
+    legs: defaultdict[tuple[str, str], list[Side]] = defaultdict(list)
+    for key, status, account, name, number in connection.execute(query):
+        legs[key, status] += [] if account is None else [(account, name, number)]
+    return {key: Said(status, own) for (key, status), own in legs.items()}
 
 
 class ValuationDays:
-    """Valuation days as text; instants between the same two valuation points are told without a calendar."""
+    """
+    Valuation days of instants, both as they stand in the file.
+
+    Instants between the same two valuation points are told without a calendar, by their order as text.
+    """
 
     def __init__(self) -> None:
-        self._after = self._until = datetime.min.replace(tzinfo=UTC)
-        self._day = ""
+        self._after = self._until = self._day = ""
 
-    def of(self, at: datetime) -> str:
-        """The valuation day of one instant."""
+    def of(self, at: str) -> str:
+        """The valuation day of one instant; raises `ValueError` where it cannot be read."""
         if not self._after < at <= self._until:
-            day = valuation_day(at)
-            self._until = datetime.combine(day, VALUATION_TIME, MARKET_ZONE).astimezone(UTC)
-            self._after = datetime.combine(day - timedelta(days=1), VALUATION_TIME, MARKET_ZONE).astimezone(UTC)
-            self._day = day.isoformat()
+            day = valuation_day(datetime.fromisoformat(at))
+            self._after, self._until, self._day = _closes(day - timedelta(days=1)), _closes(day), day.isoformat()
         return self._day
+
+
+def _closes(day: date) -> str:
+    return written_instant(datetime.combine(day, VALUATION_TIME, MARKET_ZONE))
 
 
 _Legs = Iterator[Row[tuple[object, ...]]]
 _NO_MORE: tuple[float, _Legs] = (float("inf"), iter(()))
-_New = Sequence[tuple[Entry, Written]]
 
 
 def _entry(
@@ -124,31 +137,30 @@ def _entry(
     with readable(f"entry {head.key!r}"):
         own = tuple(read_leg(leg.account, leg.units, named[leg.instrument]) for leg in legs)
         entry = read_entry(head.key, head.at, head.memo, head.status, head.evidence, own)
-        if any(leg.day != days.of(entry.at) for leg in legs):
+        if any(leg.day != days.of(head.at) for leg in legs):
             raise ValueError("a leg stands under another valuation day")
         return entry
 
 
-def _unposted(connection: Connection, block: _New) -> _New:
-    known = keys_in(connection, (entry.key for entry, _ in block))
+def _unposted(connection: Connection, block: Sequence[Written]) -> Sequence[Written]:
+    known: dict[str, Said | Written] = {**kept_in(connection, [text.key for text in block])}
     new = []
-    for entry, text in block:
-        kept = known.get(entry.key)
-        if kept is None:
-            known[entry.key] = text.body
-            new.append((entry, text))
-        elif not same_content(kept, text.body):
+    for text in block:
+        kept = known.setdefault(text.key, text)
+        if kept is text:
+            new.append(text)
+        elif not same_content(kept, text):
             raise LedgerError(
-                f"entry {entry.key!r} refused",
+                f"entry {text.key!r} refused",
                 why="another entry with that key is posted, and its legs or status differ",
                 todo="post a correction as a reversing pair",
             )
     return new
 
 
-def _name_instruments(connection: Connection, digests: Digests, serials: dict[str, int], *, at: str) -> None:
+def _name_instruments(connection: Connection, sides: Sides, serials: dict[str, int], *, at: str) -> None:
     """Records the instruments that are met for the first time; `serials` then has them all."""
-    met = {name: instrument for instrument, name in digests.known.items() if name not in serials}
+    met = {name: instrument for instrument, name in sides.known.items() if name not in serials}
     if not met:
         return
     database = database_of(connection)
@@ -156,22 +168,22 @@ def _name_instruments(connection: Connection, digests: Digests, serials: dict[st
     serials.update({row.digest: row.serial for row in connection.execute(query)})
     names = sorted(met.keys() - serials.keys())
     texts = [instrument_text(met[name]) for name in names]
-    numbers = append(connection, (Draft("instrument", name, at, text) for name, text in zip(names, texts, strict=True)))
-    rows = [(*row[:2], met[row[1]].id, row[2]) for row in zip(numbers, names, texts, strict=True)]
-    if rows:
-        database.insert(connection, INSTRUMENTS, rows)
+    numbers = append_all(connection, "instrument", [(name, at, text) for name, text in zip(names, texts, strict=True)])
+    named = zip(numbers, names, texts, strict=True)
+    database.insert(connection, INSTRUMENTS, ((serial, name, met[name].id, text, at) for serial, name, text in named))
     serials.update(zip(names, numbers, strict=True))
 
 
-def _append(connection: Connection, new: _New, instruments: Mapping[str, int], days: ValuationDays) -> None:
-    serials = append(connection, (Draft("entry", text.key, text.at, text.body) for _, text in new))
-    database = database_of(connection)
-    database.insert(connection, ENTRIES, [(serial, *text[:5]) for serial, (_, text) in zip(serials, new, strict=True)])
-    legs = [
+def _append(
+    connection: Connection, new: Sequence[Written], instruments: Mapping[str, int], days: ValuationDays
+) -> None:
+    serials = append_all(connection, "entry", [(text.key, text.at, text.body) for text in new])
+    database, numbered = database_of(connection), list(zip(serials, new, strict=True))
+    database.insert(connection, ENTRIES, ((serial, *text[:5]) for serial, text in numbered))
+    legs = (
         (serial, ordinal, day, account, instruments[name], units)
-        for serial, (entry, text) in zip(serials, new, strict=True)
-        for day in (days.of(entry.at),)
+        for serial, text in numbered
+        for day in (days.of(text.at),)
         for ordinal, (account, name, units) in enumerate(text.legs)
-    ]
-    if legs:
-        database.insert(connection, LEGS, legs)
+    )
+    database.insert(connection, LEGS, legs)

@@ -1,7 +1,7 @@
 """The hash chain: every record carries the digest of all that came before it."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 from sqlalchemy import Connection, Row, Select, Table, Text, select, type_coerce
 
@@ -16,16 +16,6 @@ RECORDS = Stored.metadata.tables["records"]
 
 
 _AT_ONCE = 10_000
-
-
-class Draft(NamedTuple):
-    """A record to be: its kind, its business key, its instant as written and its canonical content."""
-
-    kind: str
-    key: str
-    at: str
-    body: str
-
 
 BOOKS = ("intent", "fill", "entry")
 """Kinds of record that change what we hold or mean to do; plans, their states and notes do not."""
@@ -50,17 +40,25 @@ def head_of(connection: Connection, kinds: Sequence[str] = ()) -> tuple[int, str
     return (row.serial, row.hash) if row else (0, GENESIS)
 
 
-def append(connection: Connection, drafts: Iterable[Draft]) -> range:
-    """Chains `drafts` after the last record, inside the caller's transaction; returns their serials."""
-    serial, previous = head_of(connection)
-    rows = []
-    for number, draft in enumerate(drafts, start=serial + 1):
-        following = link(number, draft.kind, draft.key, draft.at, draft.body, previous)
-        rows.append((number, draft.kind, draft.key, draft.at, draft.body, previous, following))
-        previous = following
-    if rows:
-        database_of(connection).insert(connection, RECORDS, rows)
-    return range(serial + 1, serial + 1 + len(rows))
+def append(connection: Connection, kind: str, key: str, at: str, body: str) -> int:
+    """Chains a record after the last one, inside the caller's transaction; returns its serial."""
+    return append_all(connection, kind, [(key, at, body)])[0]
+
+
+def append_all(connection: Connection, kind: str, texts: Sequence[tuple[str, str, str]]) -> range:
+    """Chains records of one kind: business key, instant as written and canonical content of each."""
+    last, previous = head_of(connection)
+    serials = range(last + 1, last + 1 + len(texts))
+    database_of(connection).insert(connection, RECORDS, _chained(kind, serials, texts, previous))
+    return serials
+
+
+def _chained(
+    kind: str, serials: range, texts: Sequence[tuple[str, str, str]], previous: str
+) -> Iterator[tuple[int, str, str]]:
+    for serial, (key, at, body) in zip(serials, texts, strict=True):
+        previous = link(serial, kind, key, at, body, previous)
+        yield serial, kind, previous
 
 
 def link(serial: int, kind: str, key: str, at: str, body: str, previous: str) -> str:

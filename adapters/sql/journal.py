@@ -6,11 +6,11 @@ from datetime import date, datetime
 
 from sqlalchemy import Connection, insert, select
 
-from adapters.sql.books import entries_in, post
-from adapters.sql.chain import BOOKS, Draft, append, head_of
+from adapters.sql.books import entries_in, kept_in, post
+from adapters.sql.chain import BOOKS, append, head_of
 from adapters.sql.plans import Plans
 from adapters.sql.schema import Row, written_instant
-from adapters.sql.totals import balances_in, count_in, days_in
+from adapters.sql.totals import balances_in, count_in, days_after_in, days_in, span_in
 from adapters.sql.verify import BadLink, first_bad_link
 from adapters.sql.wire import canonical
 from engine.entries import Account, Entry
@@ -55,7 +55,7 @@ class SqlJournal(Plans):
             if kept is not None:
                 _require_same("intent", key, kept, payload)
                 return False
-            serial = append(connection, [Draft("intent", key, written_instant(at), payload)])[0]
+            serial = append(connection, "intent", key, written_instant(at), payload)
             connection.execute(insert(_INTENTS), {"serial": serial, "key": key, "payload": payload, "at": at})
             return True
 
@@ -88,6 +88,11 @@ class SqlJournal(Plans):
         with self.reading() as connection:
             return [entry for _, entry in entries_in(connection, after=after)]
 
+    def posted(self, keys: Iterable[str]) -> frozenset[str]:
+        """Those of these keys under which an entry is posted."""
+        with self.reading() as connection:
+            return frozenset(kept_in(connection, list(keys)))
+
     def count(self) -> int:
         """How many entries are posted."""
         with self.reading() as connection:
@@ -119,6 +124,16 @@ class SqlJournal(Plans):
         with self.reading() as connection:
             return list(days_in(connection, after=after, until=until, final_only=final_only))
 
+    def span(self) -> tuple[date, date] | None:
+        """The first and the last valuation day that was posted to; None if nothing was."""
+        with self.reading() as connection:
+            return span_in(connection)
+
+    def days_after(self, serial: int) -> Sequence[date]:
+        """Valuation days that entries after a serial were posted to, in order."""
+        with self.reading() as connection:
+            return days_after_in(connection, serial)
+
     def record_fill(self, key: str, order_id: str, document: str, at: datetime, entries: Sequence[Entry] = ()) -> bool:
         """
         Keep a venue's evidence and post what it means in one transaction; False if it was kept before.
@@ -130,7 +145,7 @@ class SqlJournal(Plans):
         with self.writing() as connection:
             kept = connection.execute(select(_FILLS.c.order_id, _FILLS.c.document).where(_FILLS.c.key == key)).first()
             if kept is None:
-                serial = append(connection, [Draft("fill", key, written_instant(at), body)])[0]
+                serial = append(connection, "fill", key, written_instant(at), body)
                 row = {"serial": serial, "key": key, "order_id": order_id, "document": document, "at": at}
                 connection.execute(insert(_FILLS), row)
             else:
@@ -191,7 +206,7 @@ class SqlJournal(Plans):
 
 
 def _note(connection: Connection, topic: str, document: str, at: datetime) -> int:
-    serial = append(connection, [Draft("note", topic, written_instant(at), document)])[0]
+    serial = append(connection, "note", topic, written_instant(at), document)
     connection.execute(insert(_NOTES), {"serial": serial, "topic": topic, "document": document, "at": at})
     return serial
 

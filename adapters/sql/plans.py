@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from sqlalchemy import Connection, insert, select
 
-from adapters.sql.chain import Draft, append
+from adapters.sql.chain import append
 from adapters.sql.schema import Row, written_instant
 from adapters.sql.storage import Storage
 from adapters.sql.wire import canonical
@@ -80,7 +80,7 @@ class Plans(Storage):
                         todo="make the plan again",
                     )
                 return False
-            serial = append(connection, [Draft("plan", digest, written_instant(at), document)])[0]
+            serial = append(connection, "plan", digest, written_instant(at), document)
             row = {"serial": serial, "digest": digest, "document": document, "at": at}
             connection.execute(insert(_PLANS), row)
             _reach(connection, digest, PlanState.PLANNED, at)
@@ -100,7 +100,7 @@ class Plans(Storage):
             if connection.execute(approved).first():
                 return False
             body = canonical({"digest": digest, "owner": owner, "document": document})
-            serial = append(connection, [Draft("approval", f"{digest}:{owner}", written_instant(at), body)])[0]
+            serial = append(connection, "approval", f"{digest}:{owner}", written_instant(at), body)
             row = {"serial": serial, "digest": digest, "owner": owner, "document": document, "at": at}
             connection.execute(insert(_APPROVALS), row)
             return True
@@ -172,7 +172,7 @@ def _state(connection: Connection, digest: str) -> PlanState:
 
 def _reach(connection: Connection, digest: str, state: PlanState, at: datetime) -> None:
     body = canonical({"digest": digest, "state": state.value})
-    serial = append(connection, [Draft("plan_state", f"{digest}:{state}", written_instant(at), body)])[0]
+    serial = append(connection, "plan_state", f"{digest}:{state}", written_instant(at), body)
     connection.execute(insert(_STATES), {"serial": serial, "digest": digest, "state": state.value, "at": at})
 
 

@@ -1,6 +1,6 @@
 """PostgreSQL: several operators, one chain; writers take turns on one lock."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import URL, ColumnElement, Connection, Engine, Table, Text, any_, bindparam, create_engine, text
@@ -53,7 +53,7 @@ class Postgres:
         connection.execute(_SETTINGS, {"wait": f"{max(1, round(wait * 1000))}ms"})
         connection.execute(_TURN)
 
-    def insert(self, connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]]) -> None:
+    def insert(self, connection: Connection, table: Table, rows: Iterable[tuple[Any, ...]]) -> None:
         import psycopg
 
         names = ", ".join(f'"{column.name}"' for column in table.c)

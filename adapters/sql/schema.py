@@ -1,9 +1,9 @@
 """
 Tables of the journal. Rows are appended and never changed.
 
-`records` is the hash chain: one row per thing that happened, with its whole content as canonical
-JSON. Every other table holds the same content in columns, under the serial of its record; `verify`
-compares the two.
+`records` is the hash chain: one row per thing that happened, its hash over its content as canonical JSON and over
+the hash before it. The content stands once, in the columns of the table of its kind, under the serial of its record;
+`verify` writes it as text again and compares the hashes.
 """
 
 from datetime import UTC, date, datetime
@@ -13,7 +13,7 @@ from sqlalchemy import BigInteger, Dialect, ForeignKey, Integer, MetaData, Text,
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import Field, SQLModel
 
-HEAD = "0003"
+HEAD = "0004"
 """The migration this program is written for."""
 
 
@@ -62,7 +62,7 @@ SERIAL = BigInteger().with_variant(Integer, "sqlite")
 
 def written_instant(at: datetime) -> str:
     """One text per instant, whatever its zone."""
-    return (at if at.tzinfo is UTC else at.astimezone(UTC)).isoformat(timespec="microseconds")
+    return (at if at.tzinfo is UTC else at.astimezone(UTC)).isoformat("T", "microseconds")
 
 
 class Row(SQLModel):
@@ -81,21 +81,18 @@ class RecordRow(Row, table=True):
     __tablename__ = "records"
     serial: int = Field(primary_key=True, sa_type=SERIAL, sa_column_kwargs={"autoincrement": False})
     kind: str
-    key: str
-    at: datetime = Field(sa_type=Instant)
-    body: str
-    previous: str
     hash: str
 
 
 class InstrumentRow(Row, table=True):
-    """Contract terms, once each, named by the digest of their canonical text."""
+    """Contract terms, once each, named by the digest of their canonical text; `at` is when they were first used."""
 
     __tablename__ = "instruments"
     serial: int = _serial()
     digest: str = Field(unique=True)
     name: str = Field(index=True)
     terms: str
+    at: datetime = Field(sa_type=Instant)
 
 
 class EntryRow(Row, table=True):

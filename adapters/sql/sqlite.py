@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -72,10 +72,11 @@ class Sqlite:
     def hold(self, connection: Connection, *, wait: float) -> None:
         """Nothing: `BEGIN IMMEDIATE` holds the write lock."""
 
-    def insert(self, connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]]) -> None:
+    def insert(self, connection: Connection, table: Table, rows: Iterable[tuple[Any, ...]]) -> None:
         names = ", ".join(column.name for column in table.c)
         marks = ", ".join("?" * len(table.c))
-        connection.exec_driver_sql(f"INSERT INTO {table.name} ({names}) VALUES ({marks})", list(rows))  # noqa: S608
+        driver: Any = connection.connection.driver_connection
+        driver.executemany(f"INSERT INTO {table.name} ({names}) VALUES ({marks})", rows)  # noqa: S608
 
     def among(self, searched: ColumnElement[str], wanted: Sequence[str]) -> ColumnElement[bool]:
         given = func.json_each(json.dumps(wanted)).table_valued(column("value"))

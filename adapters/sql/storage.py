@@ -1,7 +1,7 @@
 """The database connection: durable, one writer at a time, and every failure in our own words."""
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol, Self
@@ -36,7 +36,7 @@ class Database(Protocol):
     def hold(self, connection: Connection, *, wait: float) -> None:
         """Take the write lock, for as long as the transaction lasts."""
 
-    def insert(self, connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]]) -> None:
+    def insert(self, connection: Connection, table: Table, rows: Iterable[tuple[Any, ...]]) -> None:
         """Add rows as they are to stand in the file, in the order of the table's columns, on the fastest path."""
 
     def among(self, searched: ColumnElement[str], wanted: Sequence[str]) -> ColumnElement[bool]:

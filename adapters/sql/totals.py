@@ -5,10 +5,9 @@ from datetime import date, datetime
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Dialect, Select, Text, and_, func, select, type_coerce
+from sqlalchemy import ColumnElement, Connection, Select, Text, and_, func, select, type_coerce
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
-from sqlalchemy.types import TypeDecorator
 
 from adapters.sql.books import ENTRIES, LEGS, instruments_in, readable
 from engine.entries import Account, Entry, EntryStatus, Leg
@@ -17,35 +16,25 @@ from engine.ledger.balances import VALUATION_TIME
 from engine.money import Currency, Money
 
 
-class _Addends(TypeDecorator[int]):
-    """Integers as text with commas between, read as their sum."""
-
-    impl = Text
-    cache_ok = True
-
-    def process_result_value(self, value: Any | None, _dialect: Dialect) -> int | None:
-        return None if value is None else sum(map(int, value.split(",")))
-
-
-class exact_sum(FunctionElement[int]):  # noqa: N801 - an SQL function
+class addends(FunctionElement[str]):  # noqa: N801 - an SQL function
     """
-    The sum of integers kept as text.
+    Integers kept as text, as a text of numbers with commas between whose sum is theirs (`_added_up`).
 
     PostgreSQL adds them itself, in its numeric type. SQLite adds in 64 bits or in floats and would overflow or round,
     so it gathers the numbers of a group and they are added on the way out.
     """
 
-    type = _Addends()
+    type = Text()
     inherit_cache = True
 
 
-@compiles(exact_sum, "sqlite")
-def _gathered(element: exact_sum, compiler: Any, **options: Any) -> str:
+@compiles(addends, "sqlite")
+def _gathered(element: addends, compiler: Any, **options: Any) -> str:
     return f"group_concat({compiler.process(element.clauses, **options)}, ',')"
 
 
-@compiles(exact_sum, "postgresql")
-def _added(element: exact_sum, compiler: Any, **options: Any) -> str:
+@compiles(addends, "postgresql")
+def _summed(element: addends, compiler: Any, **options: Any) -> str:
     return f"CAST(sum(CAST({compiler.process(element.clauses, **options)} AS numeric)) AS text)"
 
 
@@ -62,8 +51,8 @@ def balances_in(
     with readable("a leg"):
         return {
             (Account(account), instrument): Money(units, unit)
-            for account, serial, units in connection.execute(query)
-            for instrument, unit in (named[serial],)
+            for account, serial, numbers in connection.execute(query)
+            for (instrument, unit), units in ((named[serial], _added_up(numbers)),)
             if units
         }
 
@@ -85,17 +74,33 @@ def days_in(
         for day, rows in groupby(connection.execute(query), key=lambda row: row[0]):
             legs = tuple(
                 Leg(Account(account), Money(units, unit), instrument)
-                for _, account, serial, units in rows
-                for instrument, unit in (named[serial],)
+                for _, account, serial, numbers in rows
+                for (instrument, unit), units in ((named[serial], _added_up(numbers)),)
                 if units
             )
             closes = datetime.combine(date.fromisoformat(day), VALUATION_TIME, MARKET_ZONE)
             yield Entry(f"day:{day}", closes, f"all of {day}", legs)
 
 
+def span_in(connection: Connection) -> tuple[date, date] | None:
+    """The first and the last valuation day that was posted to; None if nothing was."""
+    first, last = connection.execute(select(func.min(LEGS.c.day), func.max(LEGS.c.day))).one()
+    return (first, last) if first else None
+
+
+def days_after_in(connection: Connection, serial: int) -> tuple[date, ...]:
+    """Valuation days that were posted to after a serial, in order."""
+    days = select(LEGS.c.day).where(LEGS.c.serial > serial).distinct().order_by(LEGS.c.day)
+    return tuple(connection.execute(days).scalars())
+
+
 def count_in(connection: Connection) -> int:
     """How many entries are posted."""
     return connection.execute(select(func.count()).select_from(ENTRIES)).scalar_one()
+
+
+def _added_up(numbers: str) -> int:
+    return sum(map(int, numbers.split(",")))
 
 
 def _totals(
@@ -108,7 +113,7 @@ def _totals(
         bounds.append(LEGS.c.day <= until)
     if final_only:
         bounds.append(LEGS.c.serial.not_in(select(ENTRIES.c.serial).where(ENTRIES.c.status != EntryStatus.FINAL.value)))
-    units = exact_sum(type_coerce(LEGS.c.units, Text))
+    units = addends(type_coerce(LEGS.c.units, Text))
     return select(*by, units).where(and_(True, *bounds)).group_by(*by).order_by(*by)
 
 

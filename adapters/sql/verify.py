@@ -1,16 +1,17 @@
-"""Whether the journal is still what was written: the chain, and every table against it."""
+"""Whether the journal is still what was written: the chain of hashes against the text its tables give."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from heapq import merge
+from itertools import groupby, zip_longest
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection
 
-from adapters.sql.books import ENTRIES, INSTRUMENTS, LEGS, entries_in
+from adapters.sql.books import ENTRIES, INSTRUMENTS, LEGS, ValuationDays
 from adapters.sql.chain import GENESIS, RECORDS, as_written, link, streamed
 from adapters.sql.schema import Row
-from adapters.sql.wire import Digests, canonical, digest, written
-from engine.errors import EngineError
+from adapters.sql.wire import canonical, digest, entry_text, leg_text, read_instrument
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,29 +26,36 @@ class BadLink:
         return f"record {self.serial} ({self.key}): {self.why}"
 
 
-Content = tuple[int, str, str]
-"""Serial, business key and canonical body, rebuilt from a table's columns."""
+class Content(NamedTuple):
+    """What a record says, written from its columns; `odd` is what is wrong in a column that text leaves out."""
+
+    serial: int
+    kind: str
+    key: str
+    at: str
+    body: str
+    odd: Callable[[], str] = str
 
 
 def first_bad_link(connection: Connection, anchor: tuple[int, str] | None = None) -> BadLink | None:
     """
-    None if every record follows from the one before it and every table says the same as its record.
+    None if every record has its content and its hash is over that and over the hash before it.
 
     `anchor` is a serial and hash remembered elsewhere (a plan, a report): with it a journal whose last
     records were cut off, or that was rewritten as a whole, is found out too.
     """
-    return _broken_chain(connection, anchor) or _differing_table(connection)
-
-
-def _broken_chain(connection: Connection, anchor: tuple[int, str] | None) -> BadLink | None:
     previous, expected, anchored = GENESIS, 1, anchor is None or anchor == (0, GENESIS)
-    for row in streamed(connection, as_written(RECORDS)):
+    for row, said in zip_longest(streamed(connection, as_written(RECORDS)), contents(connection)):
+        if said and (row is None or said.serial < row.serial):
+            return BadLink(said.serial, said.key, f"{said.kind} without a record")
         if row.serial != expected:
-            return BadLink(expected, row.key, f"it is missing, {row.serial} follows")
-        if row.previous != previous:
-            return BadLink(row.serial, row.key, "it does not follow from the record before it")
-        if row.hash != link(row.serial, row.kind, row.key, row.at, row.body, row.previous):
-            return BadLink(row.serial, row.key, "its content does not match its hash")
+            return BadLink(expected, row.kind, f"it is missing, {row.serial} follows")
+        if said is None or said.serial != row.serial:
+            return BadLink(row.serial, row.kind, "what it says is missing")
+        if row.kind != said.kind or row.hash != link(said.serial, said.kind, said.key, said.at, said.body, previous):
+            return BadLink(said.serial, said.key, "its content does not match its hash")
+        if why := said.odd():
+            return BadLink(said.serial, said.key, why)
         anchored = anchored or (row.serial, row.hash) == anchor
         previous, expected = row.hash, expected + 1
     if not anchored and anchor is not None:
@@ -55,51 +63,50 @@ def _broken_chain(connection: Connection, anchor: tuple[int, str] | None) -> Bad
     return None
 
 
-def _differing_table(connection: Connection) -> BadLink | None:
-    found = [bad for kind, rebuilt in _REBUILT.items() if (bad := _difference(connection, kind, rebuilt(connection)))]
-    loose = select(func.min(LEGS.c.serial)).where(LEGS.c.serial.not_in(select(ENTRIES.c.serial)))
-    if (serial := connection.execute(loose).scalar()) is not None:
-        found.append(BadLink(serial, "legs", "legs without an entry"))
-    return min(found, key=lambda bad: bad.serial, default=None)
-
-
-def _difference(connection: Connection, kind: str, rebuilt: Iterator[Content]) -> BadLink | None:
-    query = select(RECORDS.c.serial, RECORDS.c.key, RECORDS.c.body).where(RECORDS.c.kind == kind)
-    serial = 0
-    for row in streamed(connection, query.order_by(RECORDS.c.serial)):
-        serial, key = row.serial, row.key
-        try:
-            columns = next(rebuilt, None)
-        except (EngineError, ValueError, KeyError, TypeError) as unreadable:
-            return BadLink(serial, key, f"its {kind} columns cannot be read: {unreadable}")
-        if columns != (serial, key, row.body):
-            return BadLink(serial, key, f"its {kind} columns differ from its record")
-    try:
-        surplus = next(rebuilt, None)
-    except (EngineError, ValueError, KeyError, TypeError) as unreadable:
-        return BadLink(serial + 1, kind, f"a {kind} without a record: {unreadable}")
-    return BadLink(surplus[0], surplus[1], f"a {kind} without a record") if surplus else None
+def contents(connection: Connection) -> Iterator[Content]:
+    """What every record says, as text, in order of serial; the text is written from the columns, readable or not."""
+    tables = (_instruments(connection), _entries(connection), *(each(connection) for each in _PLAIN))
+    return merge(*tables, key=_serial)
 
 
 def _instruments(connection: Connection) -> Iterator[Content]:
     for row in streamed(connection, as_written(INSTRUMENTS)):
-        yield row.serial, row.digest if digest(row.terms) == row.digest else "", row.terms
+
+        def odd(row: Any = row) -> str:
+            named = digest(row.terms) == row.digest and read_instrument(row.terms).id == row.name
+            return "" if named else "its name is not that of its terms"
+
+        yield Content(row.serial, "instrument", row.digest, row.at, row.terms, odd)
 
 
 def _entries(connection: Connection) -> Iterator[Content]:
-    digests = Digests()
-    for serial, entry in entries_in(connection):
-        yield serial, entry.key, written(entry, digests).body
+    """Entries with their legs; legs that no entry has come alone."""
+    named = as_written(LEGS).add_columns(INSTRUMENTS.c.digest)
+    sides = streamed(connection, named.outerjoin(INSTRUMENTS, INSTRUMENTS.c.serial == LEGS.c.instrument))
+    days = ValuationDays()
+    rows = merge(streamed(connection, as_written(ENTRIES)), sides, key=_serial)
+    for serial, (head, *own) in groupby(rows, key=_serial):
+        if "ordinal" in head._fields:
+            yield Content(serial, "leg", "legs", "", "")
+            continue
+
+        def odd(at: str = head.at, found: frozenset[str] = frozenset(leg.day for leg in own)) -> str:
+            astray = found - {days.of(at)}
+            return "a leg stands under another valuation day" if astray else ""
+
+        legs = (leg_text(leg.account, leg.digest, leg.units) for leg in own)
+        body = entry_text(head.key, head.at, head.memo, head.status, head.evidence, legs)
+        yield Content(serial, "entry", head.key, head.at, body, odd)
 
 
-def _columns(
-    table: str, key: Callable[[Any], str], body: Callable[[Any], str]
+def _plain(
+    kind: str, table: str, key: Callable[[Any], str], body: Callable[[Any], str]
 ) -> Callable[[Connection], Iterator[Content]]:
     source = Row.metadata.tables[table]
 
     def rebuilt(connection: Connection) -> Iterator[Content]:
         for row in streamed(connection, as_written(source)):
-            yield row.serial, key(row), body(row)
+            yield Content(row.serial, kind, key(row), row.at, body(row))
 
     return rebuilt
 
@@ -108,13 +115,16 @@ def _named(*columns: str) -> Callable[[Any], str]:
     return lambda row: canonical({name: getattr(row, name) for name in columns})
 
 
-_REBUILT: dict[str, Callable[[Connection], Iterator[Content]]] = {
-    "instrument": _instruments,
-    "entry": _entries,
-    "intent": _columns("intents", lambda row: row.key, lambda row: row.payload),
-    "fill": _columns("fills", lambda row: row.key, _named("order_id", "document")),
-    "plan": _columns("plans", lambda row: row.digest, lambda row: row.document),
-    "approval": _columns("approvals", lambda row: f"{row.digest}:{row.owner}", _named("digest", "owner", "document")),
-    "plan_state": _columns("plan_states", lambda row: f"{row.digest}:{row.state}", _named("digest", "state")),
-    "note": _columns("notes", lambda row: row.topic, lambda row: row.document),
-}
+def _serial(row: Any) -> int:
+    serial: int = row.serial
+    return serial
+
+
+_PLAIN = (
+    _plain("intent", "intents", lambda row: row.key, lambda row: row.payload),
+    _plain("fill", "fills", lambda row: row.key, _named("order_id", "document")),
+    _plain("plan", "plans", lambda row: row.digest, lambda row: row.document),
+    _plain("approval", "approvals", lambda row: f"{row.digest}:{row.owner}", _named("digest", "owner", "document")),
+    _plain("plan_state", "plan_states", lambda row: f"{row.digest}:{row.state}", _named("digest", "state")),
+    _plain("note", "notes", lambda row: row.topic, lambda row: row.document),
+)

@@ -2,13 +2,13 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import MISSING, fields
 from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import chain
 from json.encoder import encode_basestring
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from adapters.sql.schema import written_instant
 from engine.entries import Account, Entry, EntryStatus, Leg
@@ -67,46 +67,57 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-class Digests:
+class Sides:
     """
-    The digest of each instrument's canonical text, worked out once.
+    How the legs of one account in one instrument are written, worked out once.
 
     Legs mostly share their instrument objects, so an object seen before is found by its identity; it is kept, so that
     no other can take that identity.
     """
 
     def __init__(self) -> None:
-        self._seen: dict[int, tuple[Instrument, str]] = {}
+        self._seen: dict[tuple[str, int], tuple[Instrument, str, str]] = {}
         self.known: dict[Instrument, str] = {}
 
-    def of(self, instrument: Instrument) -> str:
-        """The digest of one instrument."""
-        seen = self._seen.get(id(instrument))
-        return self._met(instrument) if seen is None else seen[1]
+    def of(self, account: str, instrument: Instrument) -> tuple[Instrument, str, str]:
+        """The instrument, the digest of its text, and a leg's canonical text up to its units."""
+        return self._seen.get((account, id(instrument))) or self._met(account, instrument)
 
-    def _met(self, instrument: Instrument) -> str:
-        found = self.known.get(instrument)
-        if found is None:
-            found = self.known[instrument] = digest(instrument_text(instrument))
+    def _met(self, account: str, instrument: Instrument) -> tuple[Instrument, str, str]:
+        name = self.known.get(instrument)
+        if name is None:
+            name = self.known[instrument] = digest(instrument_text(instrument))
         if len(self._seen) >= _KEPT:
             self._seen.clear()
-        self._seen[id(instrument)] = (instrument, found)
-        return found
+        side = instrument, name, leg_text(account, name, "").removesuffix('"}')
+        self._seen[account, id(instrument)] = side
+        return side
+
+
+Side = tuple[str, str, str]
+"""A leg as it stands in the file: account, digest of the instrument's text, units."""
+
+
+class Said(NamedTuple):
+    """What an entry that is posted says happened."""
+
+    status: str
+    legs: Sequence[Side]
 
 
 class Written(NamedTuple):
-    """An entry's columns as they stand in the file, its legs as (account, digest, units), and all of it as one text."""
+    """An entry's columns as they stand in the file, its legs, and all of it as one text."""
 
     key: str
     at: str
     memo: str
     status: str
     evidence: str
-    legs: Sequence[tuple[str, str, str]]
+    legs: Sequence[Side]
     body: str
 
 
-def written(entry: Entry, digests: Digests) -> Written:
+def written(entry: Entry, sides: Sides) -> Written:
     """
     An entry as text, the same for the same entry; legs name instruments by digest.
 
@@ -115,27 +126,39 @@ def written(entry: Entry, digests: Digests) -> Written:
     """
     at, status, key, memo = written_instant(entry.at), entry.status.value, entry.key, entry.memo
     evidence = _object(entry.evidence) if entry.evidence else "{}"
-    legs = [(leg.account, digests.of(leg.instrument), str(leg.amount.units)) for leg in entry.legs]
-    sides = ",".join(
-        [f'{{"account":{quoted(account)},"instrument":"{name}","units":"{units}"}}' for account, name, units in legs]
-    )
-    body = (
-        f'{{"at":"{at}","evidence":{evidence},"key":{quoted(key)},"legs":[{sides}],'
-        f'"memo":{quoted(memo)},"status":"{status}"}}'
-    )
-    if "\\u0000" in body or not body.isascii():
+    legs, texts = [], []
+    for leg in entry.legs:
+        _, name, opening = sides.of(leg.account, leg.instrument)
+        units = str(leg.amount.units)
+        legs.append((leg.account, name, units))
+        texts.append(f'{opening}{units}"}}')
+    body = entry_text(key, at, memo, status, evidence, texts)
+    if not body.isascii() or "\\u0000" in body:
         _require_text(entry, body)
     return Written(key, at, memo, status, evidence, legs, body)
 
 
-def same_content(left: str, right: str) -> bool:
+def entry_text(key: str, at: str, memo: str, status: str, evidence: str, legs: Iterable[str]) -> str:
+    """`canonical` of an entry, from its columns and its legs' texts."""
+    return (
+        f'{{"at":"{at}","evidence":{evidence},"key":{quoted(key)},"legs":[{",".join(legs)}],'
+        f'"memo":{quoted(memo)},"status":"{status}"}}'
+    )
+
+
+def leg_text(account: str, name: str, units: str) -> str:
+    """`canonical` of a leg, from its account, its instrument's digest and its units."""
+    return f'{{"account":{quoted(account)},"instrument":"{name}","units":"{units}"}}'
+
+
+def same_content(left: Said | Written, right: Said | Written) -> bool:
     """
-    Whether two entry bodies say the same happened: same status, same legs in any order.
+    Whether two entries say the same happened: same status, same legs in any order.
 
     Where and when it was seen may differ: a transaction mined again sits at another place in another
     block, and that is evidence, never identity (fault F99).
     """
-    return left == right or _content(json.loads(left)) == _content(json.loads(right))
+    return left.status == right.status and sorted(left.legs) == sorted(right.legs)
 
 
 def read_leg(account: str, units: str, instrument: Instrument) -> Leg:
@@ -148,13 +171,8 @@ def read_entry(key: str, at: str, memo: str, status: str, evidence: str, legs: t
     return Entry(key, datetime.fromisoformat(at), memo, legs, json.loads(evidence), EntryStatus(status))
 
 
-def _content(body: Mapping[str, Any]) -> tuple[str, list[tuple[str, str, str]]]:
-    legs = sorted((leg["account"], leg["instrument"], leg["units"]) for leg in body["legs"])
-    return body["status"], legs
-
-
 def _object(texts: Mapping[str, str]) -> str:
-    return "{" + ",".join([f"{quoted(name)}:{quoted(texts[name])}" for name in sorted(texts)]) + "}"
+    return "{" + ",".join([f"{quoted(name)}:{quoted(text)}" for name, text in sorted(texts.items())]) + "}"
 
 
 def _require_text(entry: Entry, body: str) -> None:

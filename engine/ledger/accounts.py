@@ -1,9 +1,14 @@
 """The names of accounts, written and read in one place."""
 
+from functools import lru_cache
+
 from engine.entries import Account, Leg
 from engine.instruments import Cash
 from engine.money import Money
 from engine.positions import Position, Sleeve
+
+_KEPT = 4096
+"""Names of accounts whose reading is remembered: the books have few, and millions of legs."""
 
 TRADING = Account("equity:trading")
 """Counter-side of every exchange of one commodity for another, all sleeves together."""
@@ -35,6 +40,7 @@ def expenses(kind: str, sleeve: Sleeve) -> Account:
     return Account(f"expenses:{kind}:{sleeve}")
 
 
+@lru_cache(_KEPT)
 def held_at(account: Account) -> tuple[Sleeve, str] | None:
     """
     The sleeve and venue of an assets account, None for any other.
@@ -47,12 +53,14 @@ def held_at(account: Account) -> tuple[Sleeve, str] | None:
     return (Sleeve(sleeve), venue) if root == "assets" else None
 
 
+@lru_cache(_KEPT)
 def capital_sleeve(account: Account) -> Sleeve | None:
     """The sleeve of a capital account, None for any other."""
     head, _, sleeve = account.rpartition(":")
     return Sleeve(sleeve) if head == "equity:capital" else None
 
 
+@lru_cache(_KEPT)
 def kind_and_sleeve(account: Account, root: str) -> tuple[str, Sleeve] | None:
     """The kind and sleeve of an account under `root` (`income` or `expenses`), None for any other."""
     head, _, sleeve = account.rpartition(":")

@@ -7,7 +7,9 @@ from engine.entries import Entry, EntryStatus, Leg
 from engine.errors import InputError
 from engine.instruments import LiquidityRange
 from engine.ledger.accounts import assets, cash_leg, income
+from engine.ledger.posting import in_flight_key
 from engine.money import Money
+from engine.orders import Fill, Order
 from engine.positions import Position
 
 KIND = "liquidity_fees"
@@ -34,6 +36,30 @@ def fees_owed(liquidity: int, growth: int, last_growth: int) -> int:
     if min(liquidity, growth, last_growth) < 0 or max(growth, last_growth) >= _WORD:
         raise InputError("fee growth refused", why="the pool's numbers are 256-bit unsigned", todo="read them again")
     return liquidity * ((growth - last_growth) % _WORD) // _Q128
+
+
+def of_fill(fill: Fill, order: Order) -> Entry:
+    """
+    What a venue says a range of `order` earned (evidence `income` and `instrument`), as income.
+
+    Raises `InputError` where the range it names is none of the order's legs.
+    """
+    named = fill.evidence["instrument"]
+    ranges = [leg.instrument for leg in order.legs if leg.instrument.id == named]
+    if not ranges:
+        raise InputError(
+            f"fees of {named} refused", why=f"order {order.id} names no such range", todo="read them for its own order"
+        )
+    at = fill.changes[0]
+    return liquidity_fees(
+        Position(ranges[0], Money.zero(ranges[0].unit), at.sleeve, at.venue),
+        [change.held for change in fill.changes],
+        key=fill.key if fill.final else in_flight_key(fill),
+        at=fill.at,
+        cash_venue=at.venue,
+        collected=fill.final,
+        evidence={**fill.evidence, "order": str(fill.order_id)},
+    )
 
 
 def liquidity_fees(

@@ -104,7 +104,7 @@ def gas(
     """
     paid = Money(wei, ETH)
     return Entry(
-        key=f"gas:{chain_id}:{transaction_hash}",
+        key=gas_key(chain_id, transaction_hash),
         at=at,
         memo=f"gas of {transaction_hash}",
         legs=(
@@ -113,6 +113,11 @@ def gas(
         ),
         evidence=evidence or {},
     )
+
+
+def gas_key(chain_id: int, transaction_hash: str) -> str:
+    """Identity of what one transaction cost: it is paid once, whoever looks."""
+    return f"gas:{chain_id}:{transaction_hash}"
 
 
 def in_flight_key(fill: Fill) -> str:

@@ -1,7 +1,7 @@
 """The one loop with effects: intent first, look before sending, then post what happened (faults 4)."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from engine.entries import Entry
@@ -10,7 +10,8 @@ from engine.orders import ApprovedPlan, Fill, Order, VaultBatch
 from engine.ports import AckState, BrokerVenue, Clock, Journal, OnchainVenue, Receipt, SignedSafeTx, Vault
 
 Posting = Callable[[Fill], Entry]
-Gas = Callable[[str, Receipt], Entry]
+Gas = Callable[[Receipt], Sequence[Entry]]
+Proof = Callable[[VaultBatch, Receipt, Sequence[Fill]], None]
 Signed = Callable[[VaultBatch, ApprovedPlan], SignedSafeTx]
 Progress = Callable[[str, str], None]
 
@@ -41,6 +42,7 @@ def execute(
     *,
     posting: Posting,
     gas: Gas,
+    proof: Proof,
     signed: Signed,
     progress: Progress,
 ) -> Outcome:
@@ -51,6 +53,11 @@ def execute(
     id before the id is sent, so that running this again after a crash changes nothing that already
     happened. Broker legs come first in the plan where they reduce risk; a vault batch is sent when the
     last broker order before it has ended. Raises `OrderRejected` or `OutcomeUnknown` as the venue did.
+
+    Parameters
+    ----------
+    gas : what a batch's receipt cost us; nothing where somebody else sent it
+    proof : raises where the vault's balances did not move as all fills of a batch say; none of it is posted then
     """
     outcome = Outcome()
     carried = {order_id: batch for batch in approved.plan.batches for order_id in batch.order_ids}
@@ -67,7 +74,7 @@ def execute(
             progress(order.step, "done" if fills else "unfilled")
         elif batch.id not in sent:
             sent.add(batch.id)
-            _settle(batch, approved, venues, journal, clock, outcome, posting, gas, signed, progress)
+            _settle(batch, approved, venues, journal, clock, outcome, posting, gas, proof, signed, progress)
     return outcome
 
 
@@ -90,6 +97,7 @@ def _settle(
     outcome: Outcome,
     posting: Posting,
     gas: Gas,
+    proof: Proof,
     signed: Signed,
     progress: Progress,
 ) -> None:
@@ -105,20 +113,21 @@ def _settle(
             why=f"block {receipt.block} can still be reorganised away",
             todo="wait for finality and run `hedge apply` again: it continues where it stopped",
         )
-    entries = [gas(batch.transaction.hash, receipt)]
+    found = {order.id: venues.onchain[order.venue].read(order, receipt) for order in orders}
     for order in orders:
-        fills = venues.onchain[order.venue].read(order, receipt)
-        if not fills:
+        if not found[order.id]:
             raise OrderRejected(
                 f"{order.step} left no trace on chain",
                 why="the batch succeeded but neither event nor balance shows this order",
                 todo="run `hedge reconcile`; nothing was posted for it",
             )
-        entries.extend(posting(fill) for fill in fills)
-        outcome.fills.extend(fills)
-        progress(order.step, "done")
-    journal.post(entries)
+    fills = [fill for order in orders for fill in found[order.id]]
+    proof(batch, receipt, fills)
+    journal.post([*gas(receipt), *map(posting, fills)])
+    outcome.fills.extend(fills)
     outcome.receipts.append(receipt)
+    for order in orders:
+        progress(order.step, "done")
 
 
 def _intent(order: Order, approved: ApprovedPlan) -> str:

@@ -1,6 +1,6 @@
 """From a target to ordered orders: the hedge before what it protects, the broker before the vault."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import ROUND_DOWN, ROUND_FLOOR, Decimal
 
@@ -10,6 +10,9 @@ from engine.orders import Order, OrderId, OrderLeg
 from engine.policy.allocation import Allocation
 from engine.policy.condors import CondorOffer
 from engine.policy.hedges import HedgeOffer
+from engine.policy.roll_combo import RollProposal
+from engine.policy.rolls import RollDue
+from engine.policy.sleeve_cut import SleeveCut
 from engine.policy.target import Target
 from engine.positions import Sleeve
 
@@ -28,16 +31,14 @@ class Venues:
     option_quote: str
 
 
-def broker_orders(wanted: Allocation | None, venues: Venues, stem: str) -> list[Order]:
+def broker_orders(wanted: Allocation | None, venues: Venues, stem: str, rolls: Sequence[RollDue] = ()) -> list[Order]:
     """
     What takes risk off, then the hedges, then what they replace, then the condors they protect.
 
     Each order stands at the far side of the market it was decided on; `stem` makes the ids unique to the state
-    the plan was made from.
+    the plan was made from. Rolls go out where nothing else does: what they were measured on would move.
     """
-    if wanted is None:
-        return []
-    moves = [(line, int(line.change)) for line in wanted.changes]
+    moves = [(line, int(line.change)) for line in wanted.changes] if wanted is not None else []
     less = [(line, lots) for line, lots in moves if lots < 0]
     more = [(line, lots) for line, lots in moves if lots > 0]
     ordered = [
@@ -45,6 +46,7 @@ def broker_orders(wanted: Allocation | None, venues: Venues, stem: str) -> list[
         *(_hedge_order(line.terms, lots, venues) for line, lots in more if isinstance(line.terms, HedgeOffer)),
         *(_hedge_order(line.terms, lots, venues) for line, lots in less if isinstance(line.terms, HedgeOffer)),
         *(_condor_order(line.terms, lots, venues) for line, lots in more if isinstance(line.terms, CondorOffer)),
+        *(_roll_order(due.decision.proposal, venues) for due in rolls if due.decision.proposal and not moves),
     ]
     return [replace(order, id=OrderId(f"{stem}-{order.role}-{at}")) for at, order in enumerate(ordered, start=1)]
 
@@ -83,9 +85,24 @@ def _condor_order(offer: CondorOffer, lots: int, venues: Venues) -> Order:
     )
 
 
+def _roll_order(roll: RollProposal, venues: Venues) -> Order:
+    """One combo that closes a condor and opens the later one, all legs or none (D25)."""
+    return Order(
+        id=OrderId(""),
+        venue=venues.broker,
+        sleeve=Sleeve.CONDOR,
+        role="core",
+        legs=roll.legs,
+        limit=roll.limit,
+        arrival=roll.arrival,
+        step=roll.log,
+    )
+
+
 def vault_orders(target: Target, option: VanillaOption | None, venues: Venues, stem: str) -> list[Order]:
     """
-    What the vault does in one batch: fund and buy the put, supply, borrow, send the coins to the ramp.
+    What the vault does in one batch: fund and buy the put, free and send what must leave the sleeve (X05), supply,
+    borrow, send the coins to the ramp.
 
     Prices are the decision's estimates; `priced` replaces them by the venues' own quotes.
     """
@@ -107,6 +124,8 @@ def vault_orders(target: Target, option: VanillaOption | None, venues: Venues, s
                 f"buy {quantity} {option.id}",
             )
         )
+    if target.cut is not None:
+        orders += _cut_orders(target.cut, venues, stem)
     if target.loan is not None:
         for code, tokens in sorted(target.supplies.items()):
             currency = venues.tokens[code]
@@ -139,18 +158,29 @@ def vault_orders(target: Target, option: VanillaOption | None, venues: Venues, s
                 f"borrow {exact.normalize():f} {currency} from {target.loan.market}",
             )
         )
-        orders.append(
-            _vault(
-                stem,
-                "ramp",
-                "ramp",
-                venues.ramp,
-                OrderLeg(Cash(currency), exact),
-                Money.of(-exact, currency),
-                f"send {exact.normalize():f} {currency} to the off-ramp",
-            )
-        )
+        orders.append(_ramped(exact, currency, venues, stem, "ramp"))
     return orders
+
+
+def _cut_orders(cut: SleeveCut, venues: Venues, stem: str) -> list[Order]:
+    """Collateral withdrawn, then coins sent to the off-ramp."""
+    orders = []
+    for (market, code), tokens in sorted(cut.withdraw.items()):
+        currency = venues.tokens[code]
+        exact = _down(tokens, currency)
+        leg = OrderLeg(LendingSupply(market, currency), -exact)
+        step = f"withdraw {exact.normalize():f} {currency} from {market}"
+        cash = Money.of(exact, currency)
+        orders.append(_vault(stem, f"withdraw-{market}-{code}", "lending", market, leg, cash, step))
+    for code, tokens in sorted(cut.send.items()):
+        currency = venues.tokens[code]
+        orders.append(_ramped(_down(tokens, currency), currency, venues, stem, f"cut-{code}"))
+    return [order for order in orders if order.legs[0].quantity]
+
+
+def _ramped(exact: Decimal, currency: Currency, venues: Venues, stem: str, name: str) -> Order:
+    leg, step = OrderLeg(Cash(currency), exact), f"send {exact.normalize():f} {currency} to the off-ramp"
+    return _vault(stem, name, "ramp", venues.ramp, leg, Money.of(-exact, currency), step)
 
 
 def bounded(order: Order, quoted: Money, slippage: Decimal) -> Order:

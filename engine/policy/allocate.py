@@ -11,6 +11,7 @@ from engine.policy.allocation import Allocation, LimitCost, Line
 from engine.policy.candidates import Candidate, Kind, LoanOffer
 from engine.policy.cutting_planes import costs_of_limits, solve
 from engine.policy.mean_cvar import Infeasible, Limit, MeanCvar, Solved
+from engine.policy.pools import unfit
 from engine.policy.settings import Policy
 
 _CARRY = "carry_budget"
@@ -29,6 +30,7 @@ LIMITS = (
     "health_factor",
     "leverage",
     "borrow_rate",
+    "recourse",
 )
 """Every limit by the name it can be lifted with."""
 
@@ -46,7 +48,8 @@ class Capacity:
     of `cells`, `stress` that of its options in the cell that sizes hedges; `calls` are the positions of the cells
     that size margin calls (D13). `sleeve_share` is the sleeve's share of net asset value. `leverage` is the share
     of the permitted loan that VIX allows (X07). `may_add` is the committee's leave to hold more condors or debt
-    (D29). `high_vol` is the regime in which the session cap binds (D12).
+    (D29). `high_vol` is the regime in which the session cap binds, `session_bought` USD of maximum loss of outer
+    layers that earlier orders of the session opened or have working (D12).
     """
 
     capital: float
@@ -146,7 +149,7 @@ def _book_limits(candidates: Sequence[Candidate], capacity: Capacity, policy: Po
         ),
         *_no_more_than_needed(stress, held, hedges, ratio, capacity),
         Limit(_CARRY, carry, np.maximum(float(policy.hedge.carry_budget) * capacity.capital, carry @ held)),
-        Limit("sleeve_cap", none, np.array([float(policy.limits.sleeve_cap) - capacity.sleeve_share])),
+        _sleeve_cap(candidates, capacity, policy),
     ]
     if len(capacity.calls):
         call = policy.limits.quick_ratio_min * _HOUSE_MULTIPLE
@@ -160,12 +163,26 @@ def _book_limits(candidates: Sequence[Candidate], capacity: Capacity, policy: Po
             )
         )
     if not capacity.may_add:
-        added = np.array([candidate.kind is not Kind.HEDGE for candidate in candidates])
-        limits.append(Limit("consensus", np.diag(added.astype(float))[added], held[added]))
+        limits.append(_nothing_more("consensus", candidates))
     if capacity.high_vol:
-        cap = float(policy.limits.session_new_outer) * capacity.defined_risk - capacity.session_bought
-        limits.append(Limit("session_new_outer", none, np.array([cap]), paid))
+        room = float(policy.limits.session_new_outer) * capacity.defined_risk - capacity.session_bought
+        limits.append(Limit("session_new_outer", none, np.array([max(room, 0.0)]), paid))
     return limits
+
+
+def _nothing_more(name: str, candidates: Sequence[Candidate]) -> Limit:
+    """No more condors and no more debt than are held."""
+    added = np.array([candidate.kind is not Kind.HEDGE for candidate in candidates])
+    held = np.array([candidate.held for candidate in candidates])
+    return Limit(name, np.diag(added.astype(float))[added], held[added])
+
+
+def _sleeve_cap(candidates: Sequence[Candidate], capacity: Capacity, policy: Policy) -> Limit:
+    """Nothing here moves the sleeve's share: what is left of its cap, and no new risk once that is broken (X05)."""
+    room = float(policy.limits.sleeve_cap) - capacity.sleeve_share
+    if room < 0:
+        return _nothing_more("sleeve_cap", candidates)
+    return Limit("sleeve_cap", np.zeros((1, len(candidates))), np.array([room]))
 
 
 def _no_more_than_needed(stress: Floats, held: Floats, hedges: Mask, ratio: float, capacity: Capacity) -> list[Limit]:
@@ -189,7 +206,7 @@ def _no_more_than_needed(stress: Floats, held: Floats, hedges: Mask, ratio: floa
 
 
 def _loan_limits(candidates: Sequence[Candidate], capacity: Capacity, policy: Policy) -> list[Limit]:
-    """For each loan: the health floor, the share VIX allows, the pool's liquidity, and the borrow rate (D16, X07)."""
+    """For each loan: health floor, the share VIX allows, the pool's liquidity, rate and recourse (D16, X07, S45)."""
     limits = []
     for at, candidate in enumerate(candidates):
         if isinstance(candidate.terms, LoanOffer):
@@ -202,6 +219,8 @@ def _loan_limits(candidates: Sequence[Candidate], capacity: Capacity, policy: Po
             ]
             if offer.market.borrow_rate > float(policy.limits.borrow_rate_max):
                 limits.append(Limit("borrow_rate", one, np.zeros(1)))
+            if unfit(offer.market, policy):
+                limits.append(Limit("recourse", one, np.zeros(1)))
     return limits
 
 
@@ -250,7 +269,18 @@ def _answer(
         ),
         measure=capacity.measure,
         waived=waived,
+        quick_ratio=_quick_ratio(candidates, x, capacity),
     )
+
+
+def _quick_ratio(candidates: Sequence[Candidate], x: Floats, capacity: Capacity) -> float:
+    """Cash left beyond margin over the house multiple of the loss in the worst cell of a margin call (D13)."""
+    at = list(capacity.calls)
+    pairs = [(candidate, float(wanted)) for candidate, wanted in zip(candidates, x, strict=True)]
+    lost = np.maximum(capacity.losses[at], 0.0) + sum(wanted * candidate.losses[at] for candidate, wanted in pairs)
+    called = _HOUSE_MULTIPLE * float(np.max(lost, initial=0.0))
+    spent = sum(max(c.margin, 0.0) * n + c.paid * max(n - c.held, 0.0) for c, n in pairs)
+    return (capacity.cash - spent) / called if called > 0 else float("inf")
 
 
 def _hedge_ratio(candidates: Sequence[Candidate], x: Floats, carried: float) -> float | None:

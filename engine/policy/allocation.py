@@ -48,6 +48,7 @@ class Allocation:
     own settlement, discounted, under `measure`; `objective` is expected - aversion x shortfall - cost, proven best
     to within `gap`. `hedge_ratio` is h of D10, None without a loss to hedge; `drawdown` the rule's worst share of
     `capital` in `cell`; `margin` USD by the linear bound; `carry` what hedges are expected to cost a year, USD.
+    `quick_ratio` is free cash over what the broker may call in D13's cells, infinite where nothing may be called.
     `waived` are limits lifted because no holdings kept them and protection comes first (S57).
     """
 
@@ -66,6 +67,7 @@ class Allocation:
     limits: tuple[LimitCost, ...]
     measure: str
     waived: tuple[str, ...] = ()
+    quick_ratio: float = float("inf")
 
     @property
     def changes(self) -> tuple[Line, ...]:

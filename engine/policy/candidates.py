@@ -18,6 +18,7 @@ from engine.policy.outcomes import ROLL_OFF_DAYS, Measure
 from engine.positions import Book, Position, Sleeve
 from engine.risk.drawdown import rule_losses, soq_losses
 from engine.risk.pricing_view import PricingView
+from engine.risk.recourse import lenders_bear
 from engine.risk.scenarios import Scenarios
 from engine.risk.valuation import unit_values
 
@@ -161,10 +162,12 @@ class Columns:
         )
 
     def losses(self, positions: Iterable[Position]) -> Floats:
-        """USD that these positions lose in each cell, one by one, positive = loss."""
-        total = np.zeros(len(self.cells))
-        for position in positions:
+        """USD that these positions lose in each cell, positive = loss; a lender without recourse bears his (S45)."""
+        held, total = tuple(positions), np.zeros(len(self.cells))
+        for position in held:
             total += self._rows(position)
+        now = lenders_bear(held, self.view, Scenarios.now())
+        total[: len(self.scenarios)] -= lenders_bear(held, self.view, self.scenarios) - now
         return total
 
     def stress(self, positions: Iterable[Position]) -> float:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from engine.errors import AlreadyApplied, ApprovalError, ConfigError, InputError, PlanChanged
+from engine.errors import AlreadyApplied, ApprovalError, AwaitsApproval, ConfigError, InputError, PlanChanged
 from engine.policy.consensus import Quorum
 
 _TWO_OF_THREE = Quorum(2, 3)  # X09, S86
@@ -48,11 +48,15 @@ class OutsideWindow(ApprovalError):
     """A vote came before the proposal or after its window."""
 
 
-class QuorumNotMet(ApprovalError):
-    """The window ended with too few votes for it, or has not ended."""
+class QuorumNotMet(AwaitsApproval):
+    """The window has not ended."""
 
 
-class StillLocked(ApprovalError):
+class Rejected(ApprovalError):
+    """The window ended with too few votes for it."""
+
+
+class StillLocked(AwaitsApproval):
     """The time lock has not run out."""
 
 
@@ -179,8 +183,8 @@ def execute(committee: Committee, proposal: Proposal, digest: str, at: datetime)
     ----------
     digest : of what is about to be done; it must be what was voted on
 
-    Raises `PlanChanged` for another digest, `AlreadyApplied` the second time, `QuorumNotMet` while voting or
-    after too few votes, `StillLocked` before the lock ends and `ProposalExpired` after the grace.
+    Raises `PlanChanged` for another digest, `AlreadyApplied` the second time, `QuorumNotMet` while voting,
+    `Rejected` after too few votes, `StillLocked` before the lock ends and `ProposalExpired` after the grace.
     """
     if digest != proposal.digest:
         raise PlanChanged(
@@ -214,8 +218,9 @@ def _refusal(committee: Committee, proposal: Proposal, now: Stage) -> ApprovalEr
             return ProposalExpired(what, why=f"it could be until {unlocks + committee.grace}", todo="propose anew")
         case _:
             agreed = f"{proposal.approvals} of {committee.quorum} voted for it"
-            todo = "wait for the window to end" if now is Stage.VOTING else "propose anew"
-            return QuorumNotMet(what, why=f"{agreed}; it is {now}", todo=todo)
+            if now is Stage.REJECTED:
+                return Rejected(what, why=f"{agreed}; it is rejected", todo="propose anew")
+            return QuorumNotMet(what, why=f"{agreed}; it is {now}", todo="wait for the window to end")
 
 
 def _seated(committee: Committee, member: str) -> None:

@@ -73,14 +73,17 @@ def option(quotes: ExpiryQuotes, strike: float, right: Right) -> VanillaOption:
     )
 
 
-def condor_offers(quotes: ExpiryQuotes, smile: Smile, rules: CoreSettings) -> Iterator[CondorOffer]:
+def condor_offers(
+    quotes: ExpiryQuotes, smile: Smile, rules: CoreSettings, *, wider: float = 1.0
+) -> Iterator[CondorOffer]:
     """
     The condors of one expiry whose shorts lie between the policy's standard deviations.
 
     Shorts are snapped outward to listed strikes, so snapping never brings them nearer (D02); each put short
     goes with the call short nearest to it in standard deviations. Wings are the listed strikes nearest to a
-    few widths of the policy's range. A condor whose legs lack a bid (shorts) or an ask (wings), whose credit
-    is not positive, or whose break-evens lie inside one standard deviation (S07) is not offered.
+    few widths of the policy's range, each times `wider` for the events before the expiry (D24b). A condor whose
+    legs lack a bid (shorts) or an ask (wings), whose credit is not positive, or whose break-evens lie inside one
+    standard deviation (S07) is not offered.
     """
     deviation = smile.atm_vol * float(np.sqrt(smile.years))
     distance = np.abs(np.log(quotes.strikes / smile.forward)) / deviation
@@ -90,7 +93,7 @@ def condor_offers(quotes: ExpiryQuotes, smile: Smile, rules: CoreSettings) -> It
         return
     for put in puts:
         call = min(calls, key=lambda at: abs(distance[at] - distance[put]))
-        for legs in sorted(_wings(quotes.strikes, put, call, rules)):
+        for legs in sorted(_wings(quotes.strikes, put, call, rules, wider)):
             offer = _offer(quotes, legs, (float(distance[put]), float(distance[call])), smile.years * 365.0)
             if offer is not None and _outside_one_sd(offer, smile.forward, deviation):
                 yield offer
@@ -106,14 +109,14 @@ def _shorts(outward: NDArray[np.intp], distance: Floats, rules: CoreSettings) ->
     return found
 
 
-def _wings(strikes: Floats, put: int, call: int, rules: CoreSettings) -> set[tuple[int, int, int, int]]:
+def _wings(strikes: Floats, put: int, call: int, rules: CoreSettings, wider: float) -> set[tuple[int, int, int, int]]:
     """Leg positions with wings nearest to each width, both inside the policy's range of widths."""
     found: set[tuple[int, int, int, int]] = set()
-    for width in np.linspace(rules.width_min, rules.width_max, 4):
+    for width in wider * np.linspace(rules.width_min, rules.width_max, 4):
         low = int(np.argmin(np.abs(strikes - (strikes[put] - width))))
         high = int(np.argmin(np.abs(strikes - (strikes[call] + width))))
         widths = (strikes[put] - strikes[low], strikes[high] - strikes[call])
-        if all(rules.width_min <= w <= rules.width_max for w in widths):
+        if all(rules.width_min <= w <= wider * rules.width_max for w in widths):
             found.add((low, put, call, high))
     return found
 

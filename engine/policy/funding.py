@@ -3,14 +3,21 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from engine.instruments import LendingSupply
 from engine.market import LendingMarket
+from engine.money import USD
 from engine.policy.allocate import Capacity, allocate
 from engine.policy.allocation import Allocation
 from engine.policy.candidates import Candidate, Columns, Kind, LoanOffer
 from engine.policy.condors import CondorOffer
 from engine.policy.settings import Policy
 from engine.policy.sleeve import LoopCase, stressed_health
+from engine.positions import Book
+from engine.risk.concentration import Stands, exposures, stands_on
+from engine.risk.limits import LimitSet
 from engine.risk.pricing_view import PricingView
+from engine.risk.scenarios import Scenarios
+from engine.risk.valuation import book_values
 
 _NOTHING = LoopCase(0, 0.0, 0.0, 45.0)
 
@@ -52,7 +59,7 @@ def funded(
         (*candidates, columns.loan(free)),
         bounds,
         policy,
-        without=("borrow_rate", "leverage"),
+        without=("borrow_rate", "leverage", "recourse"),
         priced=False,
     )
     return Funded(_loop_case(core, levered, free))
@@ -73,7 +80,38 @@ def _loop_case(core: Allocation, levered: Allocation, offer: LoanOffer) -> LoopC
     days = sum(count * terms.margin * terms.days for count, terms in more if count > 0) / weight
     financing = offer.cost * offer.years * levered.lots(Kind.LOAN)
     expected = levered.expected + financing - levered.cost - (core.expected - core.cost)
-    return LoopCase(int(extra), margin, expected, days)
+    return LoopCase(int(extra), margin, expected, days, levered.drawdown, levered.quick_ratio)
+
+
+def placeable(
+    market: LendingMarket,
+    idle: Mapping[str, float],
+    book: Book,
+    view: PricingView,
+    limits: LimitSet,
+    *,
+    spent: float = 0.0,
+) -> Mapping[str, float]:
+    """
+    Tokens of `idle` that may be supplied to a market: all of them, or as much of each as its protocol and oracle
+    still bear under their caps (S55).
+
+    `spent` is USD of net asset value that the decision's other trades cost.
+    """
+    worth = sum(tokens * view.token_usd[code] for code, tokens in idle.items())
+    nav = float(book_values(book, view, Scenarios.now())[0]) - spent
+    names = stands_on(LendingSupply(market.name, USD), view)
+    used = {(one.on, one.name): one.usd for one in exposures(book, view)}
+    room = min(
+        (
+            limits.stands[on] * nav - used.get((on, name), 0.0)
+            for on, name in names.items()
+            if on in limits.stands and on is not Stands.CHAIN
+        ),
+        default=worth,
+    )
+    share = min(max(room, 0.0) / worth, 1.0) if worth > 0 else 0.0
+    return {code: tokens * share for code, tokens in idle.items()}
 
 
 def loan_offer(

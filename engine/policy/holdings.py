@@ -12,6 +12,7 @@ from engine.money import Money
 from engine.policy.condors import CondorOffer
 from engine.policy.hedges import HedgeOffer
 from engine.positions import Book, Position, Sleeve
+from engine.risk.arb_packages import ArbPackage, Carry, arb_packages
 from engine.risk.pricing_view import PricingView
 
 Lots = dict[VanillaOption, int]
@@ -22,13 +23,20 @@ class Holdings:
     """
     The condor sleeve taken apart: lots of each condor, and of each option owned beside them.
 
-    `rest` is everything else of the book, of either engine: cash, loans, and what cannot be traded here because
-    it has no two-sided quote or is a short option without its wings.
+    `packages` are conversions and reversals, set apart before anything is paired (D27). `rest` is everything else
+    of the book, of either engine: cash, loans, and what cannot be traded here because it has no two-sided quote or
+    is a short option without its wings.
     """
 
     condors: tuple[tuple[CondorOffer, int], ...]
     hedges: tuple[tuple[HedgeOffer, int], ...]
     rest: Book
+    packages: tuple[ArbPackage, ...] = ()
+
+    @property
+    def fixed(self) -> Book:
+        """All that stays as it is: the rest and the packages."""
+        return self.rest.plus(position for package in self.packages for position in package.positions)
 
 
 def holdings(book: Book, view: PricingView) -> Holdings:
@@ -38,9 +46,10 @@ def holdings(book: Book, view: PricingView) -> Holdings:
     Within an expiry the short put nearest the money goes with the nearest short call, and with the wings whose
     widths differ least, the narrowest first: however they are paired, the book owes the same at settlement.
     """
-    plain = tuple(p for p in book if not _traded_here(p))
+    apart = arb_packages(book, Carry(view.asof))
+    plain = tuple(p for p in apart.rest if not _traded_here(p))
     expiries: defaultdict[tuple[str, datetime], Lots] = defaultdict(dict)
-    for position in book:
+    for position in apart.rest:
         if _traded_here(position) and isinstance(position.instrument, VanillaOption):
             legs = expiries[position.instrument.root, position.instrument.expiry]
             legs[position.instrument] = legs.get(position.instrument, 0) + int(position.quantity)
@@ -59,7 +68,7 @@ def holdings(book: Book, view: PricingView) -> Holdings:
     hedges = tuple((offer, left[option]) for option, offer in offered.items() if offer is not None)
     sold = {offer.option for offer, _ in hedges}
     others = tuple(_position(option, count) for option, count in left.items() if option not in sold)
-    return Holdings(tuple(condors), hedges, Book(plain + others))
+    return Holdings(tuple(condors), hedges, Book(plain + others), apart.packages)
 
 
 def taken_apart(legs: Lots) -> list[tuple[IronCondor, int]]:

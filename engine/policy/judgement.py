@@ -1,7 +1,7 @@
 """What the evidence of one close says: regime, rules that stand, votes, and what follows for risk and hedge."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 import numpy as np
@@ -29,7 +29,8 @@ class Judgement:
     `score` runs from -1 to 1, positive for more hedge (X10), and `hedge_ratio` follows from it; `leverage` is
     the share of the borrow sleeve's target that may stand (X07); `armed` are layers, `frozen` what may not
     grow ("loan", "defi", "all"), also where the feed of a rule that freezes it went missing (F89);
-    `favoured` are domains and tenors. `verdict` says whether risk may be added.
+    `favoured` are domains and tenors. `verdict` says whether risk may be added. `meetings` are the policy
+    calendar's days, past and scheduled.
     """
 
     table: SignalTable
@@ -44,6 +45,7 @@ class Judgement:
     favoured: frozenset[str]
     beta_binds: bool
     rolls: bool
+    meetings: tuple[date, ...] = ()
 
     @property
     def leverage(self) -> float:
@@ -71,6 +73,7 @@ class Judgement:
             self.regime.high_vol,
             self.beta_binds,
             "; ".join(stops),
+            self.meetings,
         )
 
     def would_flip(self) -> tuple[tuple[str, Stance, Decision], ...]:
@@ -111,7 +114,7 @@ def judgement(
     signals = signals_for(meetings, axis.days if sessions is None else sessions, policy.regime)
     book = rulebook(policy, signals)
     table = read(observations, axis, signals)
-    return conclude(table, book, policy)
+    return replace(conclude(table, book, policy), meetings=tuple(meetings))
 
 
 def conclude(table: SignalTable, book: Rulebook, policy: Policy) -> Judgement:

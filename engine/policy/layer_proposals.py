@@ -8,6 +8,7 @@ import numpy as np
 from engine.market import MarketSnapshot
 from engine.policy.arming import armed_layers, openings
 from engine.policy.condors import CondorOffer, condor_offers
+from engine.policy.hedges import HedgeOffer
 from engine.policy.judgement import Judgement
 from engine.policy.layers import Layer, Role, days_to_expiry
 from engine.policy.outer_proposal import OuterMarket, Trade, outer_trade
@@ -15,10 +16,9 @@ from engine.policy.overlay import OverlayRules, choose_overlay
 from engine.policy.priority import Domain, domain_order
 from engine.policy.scaling import ScalingRules, room_left
 from engine.policy.settings import Policy
-from engine.policy.vix_layers import CashFlow, tenor_weights
+from engine.policy.vix_proposal import vix_trade
 from engine.positions import Book
 from engine.risk.physical import FLOOR, variance_premium
-from engine.risk.session_cap import OuterEvent
 from engine.risk.smile import atm_vol_at
 from engine.risk.valuation import PricingView
 
@@ -52,7 +52,9 @@ def layer_proposals(
     *,
     condors: Sequence[tuple[CondorOffer, int]],
     capital: float,
-    opened: Sequence[OuterEvent] = (),
+    hedges: Sequence[tuple[HedgeOffer, int]] = (),
+    session_outer: float = 0.0,
+    proceeds: float = 0.0,
 ) -> tuple[LayerProposal, ...]:
     """
     Every layer of the policy, the domain that is protected first before the others (S52).
@@ -61,7 +63,9 @@ def layer_proposals(
     ----------
     condors : the core condors to protect, held or wanted, with their lots
     capital : committed, USD (D11)
-    opened : outer orders and fills of the session so far, which use its room (D12)
+    hedges : those that the decision wants, with their lots: layers add to them and never double them
+    proceeds : USD of realised gains that buy longer protection beside the budget (S25)
+    session_outer : USD of maximum loss that the session's orders so far have used of its cap (D12)
 
     Source
     ------
@@ -70,7 +74,7 @@ def layer_proposals(
     table, settings = policy.layer_table(), policy.layering
     rules = ScalingRules(float(settings.step), float(policy.limits.session_new_outer), settings.cap_always)
     defined_risk = float(policy.core.defined_risk) * capital
-    room = room_left(opened, snapshot.asof, (snapshot.asof,), defined_risk=defined_risk, rules=rules)
+    room = room_left(session_outer, defined_risk=defined_risk, rules=rules)
     market = OuterMarket(
         snapshot,
         book,
@@ -89,7 +93,11 @@ def layer_proposals(
         layer = state.layer
         budget = float(policy.hedge.carry_budget) * capital * float(layer.share)
         capped = layer.role in {Role.OUTER, Role.TAIL} and (judged.regime.high_vol or settings.cap_always)
-        trade = _trade(layer, market, view, policy, judged, budget) if opening.allowed else Trade((), 0.0, "")
+        trade = (
+            _trade(layer, market, view, policy, judged, hedges, budget, proceeds)
+            if opening.allowed
+            else Trade((), 0.0, "")
+        )
         found.append(
             LayerProposal(layer, state.armed, opening.allowed, opening.reason, budget, room if capped else None, trade)
         )
@@ -102,7 +110,14 @@ def _domain(layer: Layer) -> Domain:
 
 
 def _trade(
-    layer: Layer, market: OuterMarket, view: PricingView, policy: Policy, judged: Judgement, budget: float
+    layer: Layer,
+    market: OuterMarket,
+    view: PricingView,
+    policy: Policy,
+    judged: Judgement,
+    hedges: Sequence[tuple[HedgeOffer, int]],
+    budget: float,
+    proceeds: float,
 ) -> Trade:
     match layer.role:
         case Role.CORE:
@@ -112,7 +127,18 @@ def _trade(
         case Role.OVERLAY:
             return _overlay(layer, market, view, policy)
         case Role.VIX:
-            return Trade((), 0.0, _tenors(market, judged))
+            return vix_trade(
+                layer,
+                market,
+                view,
+                policy.layer_table().menu(layer.name, futures=policy.layering.futures),
+                hedges,
+                ratio=judged.hedge_ratio,
+                target_dte=policy.core.dte_target,
+                favoured=judged.favoured,
+                budget=budget,
+                proceeds=proceeds,
+            )
         case Role.DEFI:
             return Trade((), 0.0, "the sleeve's put covers it (D10)")
 
@@ -161,14 +187,3 @@ def _realised(snapshot: MarketSnapshot, view: PricingView, policy: Policy) -> fl
         shrink=policy.core.expectation_vrp_shrink,
     )
     return float(np.sqrt(max(implied**2 - premium, FLOOR * implied**2)))
-
-
-def _tenors(market: OuterMarket, judged: Judgement) -> str:
-    """How a VIX layer is spread over tenors, and which end of the curve is cheap (S21, S48)."""
-    if not market.condors:
-        return "no condor to protect is held or wanted"
-    flows = [CashFlow(offer.days, offer.credit * _MULTIPLIER * lots) for offer, lots in market.condors]
-    weights = tenor_weights(flows, rate=market.snapshot.rates.rate(30.0 / 365.0))
-    said = ", ".join(f"{weight:.0%} at {days:.0f} days" for days, weight in weights.items() if weight)
-    leaning = sorted(judged.favoured & {"near-vix", "far-vix"})
-    return f"{said} (S21, D30)" + (f"; {' and '.join(leaning)} favoured (S48)" if leaning else "")

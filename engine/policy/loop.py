@@ -161,13 +161,21 @@ def stops(after: LoopReadings, limits: LoopLimits = LoopLimits()) -> tuple[str, 
     ()
     """
     r = after
+    earned = f"extra condors earn {r.project_return:.2%} a year"
+    short = f"short by {(r.marginal_cost - r.project_return) * 1e4:,.0f} bp"
     conditions = (
-        (r.project_return > r.marginal_cost, f"gate: earns {r.project_return:.2%}, costs {r.marginal_cost:.2%} (D16)"),
+        (r.project_return > r.marginal_cost, f"{earned}, the loan costs {r.marginal_cost:.2%}: {short} (D16)"),
         (r.health >= limits.health_min, f"health {r.health:.2f} after stress below {limits.health_min:.2f} (D16)"),
         (r.quick_ratio >= limits.quick_ratio_min, f"quick ratio {r.quick_ratio:.2f} below its floor (D13)"),
         (r.drawdown <= limits.drawdown_max, f"drawdown {r.drawdown:.2%} above {limits.drawdown_max:.2%} (S40)"),
-        (r.sleeve <= limits.sleeve_max, f"sleeve {r.sleeve:.2%} above its cap of {limits.sleeve_max:.2%} (S39)"),
-        (r.borrow_rate <= limits.borrow_rate_max, f"borrow rate {r.borrow_rate:.2%} too high (S43)"),
+        (
+            r.sleeve <= limits.sleeve_max,
+            f"the sleeve is {r.sleeve:.1%} of NAV, above its {limits.sleeve_max:.0%} target (S39, X05)",
+        ),
+        (
+            r.borrow_rate <= limits.borrow_rate_max,
+            f"borrow rate {r.borrow_rate:.2%} is above the {limits.borrow_rate_max:.0%} limit (S43)",
+        ),
     )
     return tuple(reason for holds, reason in conditions if not holds)
 

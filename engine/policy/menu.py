@@ -1,7 +1,8 @@
 """Everything that may be held on one market, with what is held already and what bounds it, for the solver."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from engine.money import USD
 from engine.policy.allocate import Capacity
 from engine.policy.candidates import MULTIPLIER, Candidate, Columns
 from engine.policy.condors import CondorOffer, condor_offers
+from engine.policy.event_widths import EventWidths, event_widths
 from engine.policy.hedges import HedgeOffer, put_offers, vix_call_offers
 from engine.policy.holdings import Holdings, holdings
 from engine.policy.ruling import Ruling
@@ -35,19 +37,29 @@ class Menu:
     """
     Condors and hedges by name: those `offered` may be added to, the others are held and may only be reduced.
 
-    `held` is the book taken apart.
+    `held` is the book taken apart; `events` are what widens the wings of each expiry (D24b).
     """
 
     condors: Mapping[str, CondorOffer]
     hedges: Mapping[str, HedgeOffer]
     offered: frozenset[str]
     held: Holdings
+    events: EventWidths
 
     @property
     def options(self) -> list[VanillaOption]:
         """Every contract of every structure."""
         legs = [leg for offer in self.condors.values() for leg in offer.condor.legs]
         return [*legs, *(offer.option for offer in self.hedges.values())]
+
+    @property
+    def widened(self) -> tuple[str, ...]:
+        """Each event before an expiry on offer, and how much wider that expiry's wings stand for them."""
+        offered = {self.condors[name].condor.put_short.expiry for name in self.offered & self.condors.keys()}
+        scales = [f"{self.events.scale(expiry):.3f} at {expiry:%Y-%m-%d}" for expiry in sorted(offered)]
+        if not (events := self.events.until(max(offered, default=None))):
+            return ()
+        return (*(event.words for event in events), f"wings times {', '.join(scales)} (D24b)")
 
     def candidates(self, columns: Columns, capital: float) -> tuple[Candidate, ...]:
         """The solver's columns; no more of anything than committed capital could margin or pay for."""
@@ -71,45 +83,63 @@ class Menu:
         )
 
 
-def menu(snapshot: MarketSnapshot, view: PricingView, book: Book, policy: Policy) -> Menu:
-    """What the policy lets us hold of what is listed, and what the book holds already."""
+def menu(
+    snapshot: MarketSnapshot, view: PricingView, book: Book, policy: Policy, meetings: Sequence[date] = ()
+) -> Menu:
+    """
+    What the policy lets us hold of what is listed, and what the book holds already.
+
+    A policy meeting before an expiry widens its condors by what the surface holds for it (S80, D24b).
+    """
     slices = tradable_slices(snapshot, view, policy)
-    condors = {offer.id: offer for quotes, smile in slices for offer in condor_offers(quotes, smile, policy.core)}
+    events = event_widths(view.smiles, snapshot.asof, meetings)
+    condors = {
+        offer.id: offer
+        for quotes, smile in slices
+        for offer in condor_offers(quotes, smile, policy.core, wider=events.scale(quotes.expiry))
+    }
     hedges = {offer.id: offer for offer in _hedges(snapshot, view, policy)}
     offered = frozenset(condors) | frozenset(hedges)
     held = holdings(book, view)
     condors |= {offer.id: offer for offer, _ in held.condors if offer.id not in offered}
     hedges |= {offer.id: offer for offer, _ in held.hedges if offer.id not in offered}
-    return Menu(condors, hedges, offered, held)
+    return Menu(condors, hedges, offered, held, events)
 
 
 def capacity(
     book: Book,
-    rest: Book,
+    held: Holdings,
     columns: Columns,
     limits: LimitSet,
     ruling: Ruling,
     *,
     borrowed_cash: float = 0.0,
+    session_bought: float = 0.0,
 ) -> Capacity:
-    """What bounds the holdings: budgets in USD, and what the part of the book that stays as it is uses of them."""
+    """
+    What bounds the holdings: budgets in USD, and what the part of the book that stays as it is uses of them.
+
+    Hedges are sized on that part without its conversions and reversals (D27). `session_bought` is USD of maximum
+    loss of outer layers the session has opened already (D12).
+    """
     now = Scenarios.now()
     nav = float(book_values(book, columns.view, now)[0])
     sleeve = sum(float(book_values(book.of(part), columns.view, now)[0]) for part in (Sleeve.DEFI, Sleeve.TRANSIT))
     return Capacity(
         capital=limits.capital,
-        margin=max(limits.own_margin + borrowed_cash - same_expiry_margin(rest), 0.0),
+        margin=max(limits.own_margin + borrowed_cash - same_expiry_margin(held.fixed), 0.0),
         cash=max(book.held(Cash(USD), sleeve=Sleeve.CONDOR).to_float(), 0.0),
         defined_risk=limits.defined_risk,
         cells=columns.cells,
-        losses=columns.losses(rest),
-        stress=columns.stress(rest.of(Sleeve.CONDOR)),
+        losses=columns.losses(held.fixed),
+        stress=columns.stress(held.rest.of(Sleeve.CONDOR)),
         calls=[at for at, name in enumerate(columns.cells) if name.startswith("1 session, -2 SD")],
         sleeve_share=sleeve / nav if nav > 0 else 0.0,
         leverage=ruling.leverage,
         may_add=ruling.may_add,
         high_vol=ruling.high_vol,
         measure=columns.measure.name,
+        session_bought=session_bought,
     )
 
 

@@ -1,11 +1,12 @@
 """Which listed contracts an outer layer would trade: tails bought, a further condor, or tails held sold (X03, X04)."""
 
 from dataclasses import dataclass
+from decimal import Decimal
 from math import floor
 
 import numpy as np
 
-from engine.instruments import IronCondor, Right, VanillaOption
+from engine.instruments import Instrument, IronCondor, Right, VanillaOption
 from engine.market import ExpiryQuotes, MarketSnapshot
 from engine.policy.condors import MULTIPLIER, CondorOffer, option
 from engine.policy.layers import Kind, Layer, Role, days_to_expiry
@@ -15,7 +16,6 @@ from engine.policy.scaling import ScalingRules, addition
 from engine.policy.settings import LayeringSettings
 from engine.policy.wings import NotApplicable, Wing, both_wings, wing_strike
 from engine.positions import Book
-from engine.risk.structures import Leg
 
 _RIGHTS = {Kind.INDEX_PUT: Right.PUT, Kind.INDEX_CALL: Right.CALL}
 _DAYS = 365.0
@@ -29,7 +29,7 @@ class Trade:
     `cash` is USD at the quotes, every spread crossed: negative = paid. No legs where nothing is to be traded.
     """
 
-    legs: tuple[Leg, ...]
+    legs: tuple[tuple[Instrument, int | float | Decimal], ...]
     cash: float
     why: str
 

@@ -1,6 +1,7 @@
 """What a judgement imposes on a target: the hedge ratio, the leverage, and whether risk may be added."""
 
 from dataclasses import dataclass
+from datetime import date
 
 
 @dataclass(frozen=True, slots=True)
@@ -10,7 +11,8 @@ class Ruling:
 
     `hedge_ratio` is h* of D10; `leverage` the share of the permitted loan that may stand (X07), 0 to 1;
     `may_add` whether condors and debt may grow (D29, X08); `high_vol` whether the session cap binds (D12);
-    `gdp_uncertain` whether the beta limit does (S42). `why` says in words what restrains, empty where nothing does.
+    `gdp_uncertain` whether the beta limit does (S42). `meetings` are policy announcement days, which widen wings
+    (D24b). `why` says in words what restrains, empty where nothing does.
     """
 
     hedge_ratio: float = 1.0
@@ -19,3 +21,4 @@ class Ruling:
     high_vol: bool = False
     gdp_uncertain: bool = False
     why: str = ""
+    meetings: tuple[date, ...] = ()

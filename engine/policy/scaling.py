@@ -1,15 +1,13 @@
 """How much of a layer one session may add: increments, and the session's cap on new outer risk (S24, S41, D12)."""
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from math import floor, isfinite
 
 from engine.errors import InputError
 from engine.policy.bounds import within
 from engine.policy.layers import Layer, Role
 from engine.policy.regime import Regime
-from engine.risk.session_cap import OuterEvent, session_room, session_use
+from engine.risk.session_cap import session_room
 
 _EXACT = 1e-9
 
@@ -36,21 +34,13 @@ class Addition:
     bound_by: tuple[str, ...] = ()
 
 
-def room_left(
-    events: Iterable[OuterEvent],
-    at: datetime,
-    closes: Sequence[datetime],
-    *,
-    defined_risk: float,
-    rules: ScalingRules = ScalingRules(),
-) -> float:
+def room_left(used: float, *, defined_risk: float, rules: ScalingRules = ScalingRules()) -> float:
     """
     USD of maximum loss of outer layers that the session may still take on, never below zero.
 
-    Everything opened or working in the session counts once, over all its runs (D12). Parameters as in
-    `engine.risk.session_cap`.
+    `used` is what everything opened or working in the session takes of it, over all its runs
+    (`engine.risk.session_cap.session_use`, D12).
     """
-    used = session_use(events, at, closes)
     return max(session_room(used, share=rules.session_share, defined_risk=defined_risk), 0.0)
 
 

@@ -10,8 +10,10 @@ from engine.policy.bands import Band
 from engine.policy.layer_text import LAYER_TEXTS, LayerText, layer_of
 from engine.policy.layers import Combine, LayerTable
 from engine.policy.outer_layer import OuterMode
-from engine.policy.rulebook import MEMBERS, RULES, MemberText, RuleText
+from engine.policy.rule_table import MEMBERS, RULES
+from engine.policy.rule_text import MemberText, RuleText
 from engine.policy.shares import Share, share
+from engine.policy.waterfall import Stage, WaterfallShares
 from engine.signals.panel import Family
 
 
@@ -64,6 +66,15 @@ class Limits(_Section):
     health_factor_min: Annotated[float, Field(ge=1.25)] = Field(default=1.5, description="D16, D17: after stress")
     borrow_rate_max: Annotated[Share, Field(gt=0, le=Decimal("0.5"))] = Field(
         default=share("6%"), description="S43: no new draw above it"
+    )
+    protocol_cap: Annotated[Share, Field(gt=0, le=Decimal("0.25"))] = Field(
+        default=share("15%"), description="S55, D22: gross on one protocol, of NAV; this policy's own choice"
+    )
+    oracle_cap: Annotated[Share, Field(gt=0, le=Decimal("0.25"))] = Field(
+        default=share("15%"), description="S55, D22: gross on one price oracle, of NAV; this policy's own choice"
+    )
+    chain_cap: Annotated[Share, Field(gt=0, le=Decimal("0.5"))] = Field(
+        default=share("25%"), description="S55, D22: gross on one chain, of NAV; this policy's own choice"
     )
 
 
@@ -126,6 +137,54 @@ class LoopSettings(_Section):
         default=share("5%"), description="D14: of what is liquidated"
     )
     gas_usd: Dollars = Field(default=Decimal(60), description="D14: USD to open and close")
+    governance_loss: Annotated[Share, Field(ge=0, le=1)] = Field(
+        default=share("0.25%"),
+        description="S36, D14: a year, of collateral, while a loan can be changed before it is left; own choice",
+    )
+    recourse: bool = Field(
+        default=False,
+        description="S45: whether a loan may reach beyond its collateral or be called by another's default",
+    )
+
+
+class WaterfallSettings(_Section):
+    """How realised gains are shared out; together 100%."""
+
+    fees: Share = Field(default=share("5%"), description="X13: fees and gas, within it beyond what is due; own choice")
+    margin: Share = Field(default=share("20%"), description="X13: margin and quick ratio; this policy's own choice")
+    hedge: Share = Field(default=share("25%"), description="X13, S25: longer protection; this policy's own choice")
+    debt: Share = Field(default=share("15%"), description="X13: debt service; this policy's own choice")
+    reinvest: Share = Field(default=share("20%"), description="X13, S38: reinvested; this policy's own choice")
+    routed: Share = Field(default=share("15%"), description="X13, X06: routed to the sleeve; this policy's own choice")
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        self.shares()
+        return self
+
+    def shares(self) -> WaterfallShares:
+        """The shares by stage. Raises `ConfigError` unless they are 100 % together."""
+        return WaterfallShares({stage: getattr(self, stage.name.lower()) for stage in Stage})
+
+
+class PoolText(_Section):
+    """What a lending market does not say on chain: whose it is, and on which terms it lends."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$", description="the market's name in the books")
+    protocol: str = Field(min_length=1, description="S55: whose contracts it runs")
+    oracle: str = Field(min_length=1, description="S55: whose prices it believes")
+    recourse: bool = Field(default=True, description="S45: whether the lender may reach beyond the collateral")
+    cross_default: bool = Field(default=False, description="S45: whether a default elsewhere calls the loan")
+    change_delay_hours: Annotated[float, Field(ge=0)] = Field(
+        default=0.0, description="S36: between deciding a parameter and changing it"
+    )
+
+
+LOCAL_POOLS = tuple(
+    PoolText(name=name, protocol="aave-v3", oracle="aave-v3", recourse=False, change_delay_hours=24.0)
+    for name in ("aave-cheap", "aave-dear")
+)
+"""The markets of a local desk: pool debt has no recourse; a day is the least delay of the protocol's governance."""
 
 
 class CostSettings(_Section):
@@ -223,6 +282,8 @@ class Policy(_Section):
     layering: LayeringSettings = LayeringSettings()
     ladder: LadderSettings = LadderSettings()
     roll: RollSettings = RollSettings()
+    waterfall: WaterfallSettings = WaterfallSettings()
+    pools: tuple[PoolText, ...] = LOCAL_POOLS
     layers: Annotated[tuple[LayerText, ...], Field(min_length=1)] = LAYER_TEXTS
     rules: tuple[RuleText, ...] = RULES
     members: tuple[MemberText, ...] = MEMBERS
@@ -253,6 +314,10 @@ class Policy(_Section):
             )
         self.layer_table()
         return self
+
+    def pool(self, name: str) -> PoolText | None:
+        """What the policy says of a lending market, None where it says nothing."""
+        return next((pool for pool in self.pools if pool.name == name), None)
 
     def layer_table(self) -> LayerTable:
         """The layers the rules may arm. Raises `ConfigError` for windows that overlap or shares that are not whole."""

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.market import Floats, LendingMarket, OptionListing
+from engine.policy.loop import LoopLimits, LoopReadings, stops
+from engine.policy.pools import unfit
 from engine.policy.ruling import Ruling
 from engine.policy.settings import Policy
 from engine.pricing.black import forward_value
@@ -20,12 +22,15 @@ class LoopCase:
     What borrowed dollars would do: `extra` more condors that earn `expected` USD over `days` on `margin` USD.
 
     `expected` is before every financing flow and before every cost that the loan's own rate carries (D14).
+    `drawdown` and `quick_ratio` are what the portfolio would show with them.
     """
 
     extra: int
     margin: float
     expected: float
     days: float
+    drawdown: float = 0.0
+    quick_ratio: float = float("inf")
 
     @property
     def project_return(self) -> float:
@@ -107,7 +112,9 @@ def loan_decision(
     sleeve_share: float = 0.0,
 ) -> LoanDecision:
     """
-    Borrow what the extra condors need, if they earn more than it costs and every gate holds (D16).
+    Borrow what the extra condors need, if they earn more than it costs and every limit holds with them (S44, D16).
+
+    What is borrowed has no recourse to the margin account unless the policy allows it (S45).
 
     Parameters
     ----------
@@ -117,33 +124,45 @@ def loan_decision(
     growth : factor by which interest grows the debt until the last of them
     sleeve_share : of net asset value; above its target the sleeve takes on nothing new (X05)
     """
-    edge_bps = (case.project_return - cost) * 1e4
     price = prices[market.asset]
     secured = stressed_health(collateral, market, 1.0, prices, eth_low, growth=growth)
     wanted = case.margin / (1.0 - float(policy.loop.ramp_fee))
     permitted = min(secured / policy.limits.health_factor_min, market.liquidity * price)
-    debt_usd = min(wanted, ruling.leverage * permitted)
-    reasons: list[str] = []
-    if not case.extra:
-        reasons.append("no further condor fits the limits, so borrowed cash would earn nothing")
-    if edge_bps <= 0:
-        reasons.append(
-            f"extra condors earn {case.project_return:.2%} a year, the loan costs {cost:.2%}: "
-            f"short by {-edge_bps:,.0f} bp (D16)"
-        )
-    if market.borrow_rate > float(policy.limits.borrow_rate_max):
-        reasons.append(
-            f"borrow rate {market.borrow_rate:.2%} is above the {policy.limits.borrow_rate_max:.0%} limit (S43)"
-        )
-    if sleeve_share > float(policy.limits.sleeve_target):
-        reasons.append(
-            f"the sleeve is {sleeve_share:.1%} of NAV, above its {policy.limits.sleeve_target:.0%} target (S39, X05)"
-        )
-    if ruling.leverage == 0.0:
-        reasons.append(f"no leverage: {ruling.why}")
-    debt = 0.0 if reasons else float(np.floor(debt_usd / price))
-    health = stressed_health(collateral, market, debt * price, prices, eth_low, growth=growth)
-    return LoanDecision(market.name, market.asset, debt, case.project_return, cost, edge_bps, health, tuple(reasons))
+    asked = float(np.floor(min(wanted, ruling.leverage * permitted) / price))
+
+    def health(debt: float) -> float:
+        return stressed_health(collateral, market, debt * price, prices, eth_low, growth=growth)
+
+    after = LoopReadings(
+        project_return=case.project_return,
+        marginal_cost=cost,
+        health=health(asked),
+        quick_ratio=case.quick_ratio,
+        drawdown=case.drawdown,
+        sleeve=sleeve_share,
+        borrow_rate=market.borrow_rate,
+    )
+    reasons = (
+        *(() if case.extra else ("no further condor fits the limits, so borrowed cash would earn nothing",)),
+        *stops(after, _loop_limits(policy)),
+        *filter(None, (unfit(market, policy),)),
+        *((f"no leverage: {ruling.why}",) if ruling.leverage == 0.0 else ()),
+    )
+    debt = 0.0 if reasons else asked
+    edge_bps = (case.project_return - cost) * 1e4
+    return LoanDecision(market.name, market.asset, debt, case.project_return, cost, edge_bps, health(debt), reasons)
+
+
+def _loop_limits(policy: Policy) -> LoopLimits:
+    """Where the policy stops the loop; above its target the sleeve takes on nothing new (X05)."""
+    limits = policy.limits
+    return LoopLimits(
+        health_min=limits.health_factor_min,
+        quick_ratio_min=limits.quick_ratio_min,
+        drawdown_max=float(limits.drawdown_2sd),
+        sleeve_max=float(limits.sleeve_target),
+        borrow_rate_max=float(limits.borrow_rate_max),
+    )
 
 
 def eth_put(

@@ -32,7 +32,7 @@ class Outlook:
     ----------
     expected : mean of the result that remains until settlement, USD, after costs, under P (D33)
     shortfall : mean loss of the worst 2.5 % of it, USD, positive = a loss
-    captured : share of the credit earned so far, 1 = all of it
+    captured : share of the credit earned so far, 1 = all of it; None where the opening credit is unseen
     days : calendar days left
     stressed_capital : USD that the position ties up in D11's stress, >= 0
     limits_hold : whether every limit passes with it
@@ -40,7 +40,7 @@ class Outlook:
 
     expected: ArrayLike
     shortfall: ArrayLike
-    captured: ArrayLike
+    captured: ArrayLike | None
     days: ArrayLike
     stressed_capital: ArrayLike
     limits_hold: ArrayLike = True
@@ -130,12 +130,12 @@ class Steward:
         return Reasoned(Move.HARVEST, reasons) if reasons else Reasoned(Move.HOLD)
 
     def _grounds(self, outlook: Outlook) -> tuple[tuple[Truths, str], ...]:
-        captured, days = np.asarray(outlook.captured, float), np.asarray(outlook.days, float)
+        days = np.asarray(outlook.days, float)
         earns = annual_return(outlook.expected, outlook.stressed_capital, days)
         return (
             (~np.asarray(outlook.limits_hold, bool), "a limit is broken"),
-            (captured >= self.harvest, f"{_percent(captured)} of the credit is earned"),
-            (days <= self.days, f"{np.min(days):g} days are left"),
+            *self._earned(outlook.captured),
+            (days <= self.days, f"{np.min(days):.3g} days are left"),
             (
                 earns < self.wacc,
                 f"it earns {_percent(earns)} a year on stressed capital, capital costs {self.wacc:.2%}",
@@ -145,6 +145,12 @@ class Steward:
                 f"it pays less than {self.hurdle:g} of its tail",
             ),
         )
+
+    def _earned(self, captured: ArrayLike | None) -> tuple[tuple[Truths, str], ...]:
+        if captured is None:
+            return ()
+        share = np.asarray(captured, float)
+        return ((share >= self.harvest, f"{_percent(share)} of the credit is earned"),)
 
 
 @dataclass(frozen=True, slots=True)

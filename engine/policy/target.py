@@ -1,7 +1,7 @@
 """From a market, a book and a policy to what we want: condors, hedges, a loan, a put, each with its reason."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
@@ -11,14 +11,17 @@ from engine.market import LendingMarket, MarketSnapshot
 from engine.policy.allocate import Capacity, allocate
 from engine.policy.allocation import Allocation
 from engine.policy.candidates import Candidate, Columns, Kind
-from engine.policy.funding import funded, loan_offer
+from engine.policy.funding import funded, loan_offer, placeable
 from engine.policy.mean_cvar import Infeasible
 from engine.policy.menu import capacity, menu, tradable_slices
 from engine.policy.outcomes import Law, Returns, real_world, risk_neutral
 from engine.policy.ruling import Ruling
 from engine.policy.settings import Policy
 from engine.policy.sleeve import LoanDecision, LoopCase, PutDecision, eth_put, loan_decision
+from engine.policy.sleeve_cut import SleeveCut, sleeve_cut
 from engine.positions import Book, Sleeve
+from engine.risk.arb_packages import Carry, arb_packages
+from engine.risk.concentration import Stands
 from engine.risk.drawdown import two_sd_scenarios
 from engine.risk.limits import LimitSet, first_expiry
 from engine.risk.liquidity import Funding
@@ -37,13 +40,15 @@ class Frame:
     """
     What any book is measured in on one snapshot: committed capital, the two-sigma scenarios, the limits.
 
-    `funding` is what bounds and burdens liquidity (D13); `ruling` says which limits bind now.
+    `funding` is what bounds and burdens liquidity (D13); `ruling` says which limits bind now; `session_outer` is
+    USD of maximum loss of outer layers that the session opened or has working already (D12).
     """
 
     scenarios: Scenarios
     limits: LimitSet
     funding: Funding
     ruling: Ruling
+    session_outer: float = 0.0
 
     @property
     def high_vol(self) -> bool:
@@ -59,7 +64,8 @@ class Target:
     `core` are the holdings of the condor engine on own margin, None where no holdings keep the limits; `case` is
     what borrowed margin would add; `loans` holds every market's decision and `loan` the chosen one; `supplies` are
     tokens to supply to that market; `reasons` says in words what binds and what it costs, or why nothing was done;
-    `conflict` is the smallest set of limits that exclude each other, where no holdings keep them all.
+    `conflict` is the smallest set of limits that exclude each other, where no holdings keep them all. `cut` is what
+    must leave the sleeve, None while it keeps its hard cap (X05).
     """
 
     core: Allocation | None
@@ -70,6 +76,7 @@ class Target:
     put: PutDecision | None
     reasons: tuple[str, ...]
     conflict: tuple[str, ...] = ()
+    cut: SleeveCut | None = None
 
 
 def limit_set(policy: Policy, capital: float) -> LimitSet:
@@ -83,11 +90,22 @@ def limit_set(policy: Policy, capital: float) -> LimitSet:
         quick_ratio_min=policy.limits.quick_ratio_min,
         health_factor_min=policy.limits.health_factor_min,
         own_margin=float(policy.core.own_margin) * capital,
+        stands={
+            Stands.PROTOCOL: float(policy.limits.protocol_cap),
+            Stands.ORACLE: float(policy.limits.oracle_cap),
+            Stands.CHAIN: float(policy.limits.chain_cap),
+        },
     )
 
 
 def frame(
-    snapshot: MarketSnapshot, view: PricingView, book: Book, policy: Policy, ruling: Ruling = _UNRESTRAINED
+    snapshot: MarketSnapshot,
+    view: PricingView,
+    book: Book,
+    policy: Policy,
+    ruling: Ruling = _UNRESTRAINED,
+    *,
+    session_outer: float = 0.0,
 ) -> Frame:
     """
     Limits and scenarios for this book and whatever may be added to it now.
@@ -107,7 +125,8 @@ def frame(
         borrow_rise=max((_to_kink(market) for market in snapshot.chain.lending), default=0.0),
     )
     limits = limit_set(policy, min(nav, float(policy.book.risk_capital)))
-    return Frame(scenarios, limits, funding_of(snapshot, policy), ruling)
+    bound = replace(ruling, high_vol=ruling.high_vol or policy.layering.cap_always)
+    return Frame(scenarios, limits, funding_of(snapshot, policy), bound, session_outer)
 
 
 def funding_of(snapshot: MarketSnapshot, policy: Policy) -> Funding:
@@ -134,6 +153,7 @@ def target(
     marginal_cost: MarginalCost,
     fee_per_contract: float,
     borrowed_cash: float = 0.0,
+    reinvested: float = 0.0,
     law: Law = Law.REAL_WORLD,
     premium: float | None = None,
     without: Collection[str] = (),
@@ -144,11 +164,12 @@ def target(
     Parameters
     ----------
     borrowed_cash : USD of the broker's cash that a loan brought, margin beyond the own-funded budget (S46)
+    reinvested : USD of proceeds that widen the own-funded margin (S38)
     law : the measure expectations are taken under; `premium` is the variance premium a year, for its name
     without : hard limits to lift, by name: a what-if, never a plan
     """
     scenarios = measure.scenarios
-    choice = menu(snapshot, view, book, policy)
+    choice = menu(snapshot, view, book, policy, measure.ruling.meetings)
     series = {(option.root, option.expiry) for option in choice.options}
     real = law is Law.REAL_WORLD
     beliefs = real_world(view, series, returns, premium=premium) if real else risk_neutral(view, series)
@@ -156,23 +177,31 @@ def target(
     candidates = choice.candidates(columns, measure.limits.capital)
     bounds = capacity(
         book,
-        choice.held.rest,
+        choice.held,
         columns,
         measure.limits,
         measure.ruling,
-        borrowed_cash=borrowed_cash,
+        borrowed_cash=borrowed_cash + reinvested,
+        session_bought=measure.session_outer,
     )
     core, reasons, conflict = _allocated(candidates, bounds, policy, without)
-    put = _sleeve_put(snapshot, view, book, scenarios, policy)
+    reasons = (*reasons, *choice.widened)
+    put = _sleeve_put(snapshot, view, arb_packages(book, Carry(snapshot.asof)).rest, scenarios, policy)
     supplies = {code: tokens for code, tokens in _idle(book).items() if tokens > 0}
     if put and put.quantity:
         spend = 1.5 * put.quantity * put.unit_cost
         supplies["USDC"] = max(supplies.get("USDC", 0.0) - spend, 0.0)
+    cut = sleeve_cut(book, supplies, view, measure.funding, policy)
+    spent = core.cost if core is not None else 0.0
+    placed = {
+        market.name: placeable(market, supplies, book, view, measure.limits, spent=spent)
+        for market in snapshot.chain.lending
+    }
     eth_low = float(scenarios.crypto.min())
     grown = {market.name: _growth(market, scenarios) for market in snapshot.chain.lending}
     markets = [market for market in snapshot.chain.lending if market.asset == policy.loop.asset]
     offers = [
-        loan_offer(market, supplies, view, eth_low, policy, marginal_cost, growth=grown[market.name])
+        loan_offer(market, placed[market.name], view, eth_low, policy, marginal_cost, growth=grown[market.name])
         for market in markets
     ]
     has_debt = any(isinstance(p.instrument, LendingDebt | LendingSupply) for p in book)
@@ -182,7 +211,7 @@ def target(
             offer.market,
             extra.case,
             cost=offer.cost,
-            collateral=supplies,
+            collateral=placed[offer.market.name],
             prices=view.token_usd,
             eth_low=eth_low,
             growth=grown[offer.market.name],
@@ -193,6 +222,8 @@ def target(
         for offer in offers
     )
     loan = None if has_debt else next((d for d in loans if d.accepted and d.market == extra.market), None)
+    if cut is not None:
+        reasons = (cut.words, *reasons)
     if has_debt:
         reasons = (*reasons, "a loan is open already; no second draw while it stands")
     return Target(
@@ -200,10 +231,11 @@ def target(
         case=extra.case,
         loans=loans,
         loan=loan,
-        supplies=supplies if loan else {},
+        supplies=placed[loan.market] if loan else {},
         put=put,
         reasons=reasons,
         conflict=conflict,
+        cut=cut,
     )
 
 

@@ -14,7 +14,8 @@ from engine.orders import OrderLeg
 from engine.policy.bounds import within
 from engine.pricing.ddm import TENORS_DAYS, bucket_weights
 
-_MULTIPLIER = 1000.0  # S18: USD per point of a VIX future
+FUTURE_MULTIPLIER = Decimal(1000)
+"""USD per point of a VIX future (S18)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,4 +190,4 @@ def fund_shares(units: float, future: float, *, share_price: float, leverage: fl
     """
     if not (future > 0 and share_price > 0 and leverage > 0):
         raise InputError("fund shares refused", why="a price or leverage is not positive", todo="give positive terms")
-    return floor(units * future * _MULTIPLIER / (share_price * leverage) + 1e-9)
+    return floor(units * future * float(FUTURE_MULTIPLIER) / (share_price * leverage) + 1e-9)

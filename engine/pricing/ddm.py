@@ -180,5 +180,5 @@ def reit_value(affo: float, *, payout: float, growth: float, k: float) -> float:
 
 def _share(part: float) -> float:
     if not 0.0 <= part <= 1.0:
-        raise InputError(f"share {part} refused", why="it is not between 0 and 1", todo="write 40 % as 0.4")
+        raise InputError(f"share {part:g} refused", why="it is not between 0 and 1", todo="write 40 % as 0.4")
     return part

@@ -112,7 +112,7 @@ def probability_between(law: Law, forward: float, low: float, high: float) -> fl
     """
     if not forward > 0 or not high > 0 or not low < high:
         raise InputError(
-            f"range {low} to {high} at forward {forward} refused",
+            f"range {low:g} to {high:g} at forward {forward:g} refused",
             why="break-evens must rise and the forward must be positive",
             todo="give the lower break-even first",
         )

@@ -101,7 +101,7 @@ def straddle_deviation(straddle: float, forward: float, discount: float) -> Devi
     share = straddle / (forward * discount) if forward > 0 and discount > 0 else float("nan")
     if not 0 < share < 2:
         raise InputError(
-            f"straddle {straddle} refused",
+            f"straddle {straddle:g} refused",
             why="it must be positive and below twice the discounted forward",
             todo="give call plus put struck at the forward",
         )
@@ -164,7 +164,7 @@ def strike_at(n: float, forward: float, by: Deviation | Smile, *, sign: int) -> 
     """
     if not n >= 0 or not np.isfinite(n) or not forward > 0 or sign not in (1, -1):
         raise InputError(
-            f"{n} deviations from {forward} refused",
+            f"{n:g} deviations from {forward:g} refused",
             why="distance must be finite and not negative, the forward positive, the sign +1 or -1",
             todo="correct the request",
         )
@@ -206,7 +206,7 @@ def _distance(n: float, smile: Smile, sign: int) -> float:
         low, high = high, 2.0 * high
         if high > _FARTHEST:
             raise InputError(
-                f"{n} deviations refused",
+                f"{n:g} deviations refused",
                 why="the smile's wing rises too fast to reach them",
                 todo="measure by `atmf`",
             )

@@ -27,5 +27,5 @@ def emission_value(tokens: ArrayLike, average_price: ArrayLike, *, haircut: floa
     200.0
     """
     if not 0.0 <= haircut <= 1.0:
-        raise InputError(f"haircut {haircut} refused", why="it is not between 0 and 1", todo="write 50 % as 0.5")
+        raise InputError(f"haircut {haircut:g} refused", why="it is not between 0 and 1", todo="write 50 % as 0.5")
     return np.asarray(not_negative("tokens", tokens) * positive("average price", average_price) * (1.0 - haircut))

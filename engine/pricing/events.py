@@ -124,7 +124,7 @@ def wing_scale(event_variance: float, diffusive: float, years: float) -> float:
     """
     if not event_variance >= 0 or not diffusive * years > 0:
         raise InputError(
-            f"event variance {event_variance} over {diffusive * years} refused",
+            f"event variance {event_variance:g} over {diffusive * years:g} refused",
             why="the event's variance must not be negative and the daily one must be positive",
             todo="use 0 where there is no premium",
         )

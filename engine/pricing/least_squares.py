@@ -56,10 +56,9 @@ def descend(problem: Problem, p: Floats, *, steps: int) -> Floats:
     rows = problem.rows(p)
     level, damping = _cost(rows), 1e-3
     for _ in range(steps):
-        gradients = problem.gradients(p)
+        here = _Slope.of(rows, problem.gradients(p))
         for _retry in range(_RETRIES):
-            step = _step(problem, p, rows, gradients, damping)
-            trial = np.minimum(np.maximum(p + step, problem.lower), problem.upper)
+            trial = np.minimum(np.maximum(p + _step(problem, p, here, damping), problem.lower), problem.upper)
             tried = problem.rows(trial)
             trial_level = _cost(tried)
             if trial_level < level:
@@ -74,30 +73,43 @@ def descend(problem: Problem, p: Floats, *, steps: int) -> Floats:
     return p
 
 
-def _step(problem: Problem, p: Floats, rows: Rows, gradients: Rows, damping: float) -> Floats:
+class _Slope(NamedTuple):
+    """The normal equations of the residuals at one point, and the conditions there with their derivatives."""
+
+    normal: Floats
+    pull: Floats
+    conditions: Floats
+    gradients: Floats
+
+    @classmethod
+    def of(cls, rows: Rows, gradients: Rows) -> "_Slope":
+        slopes = gradients.residuals.T
+        return cls(slopes @ slopes.T, slopes @ rows.residuals, rows.conditions, gradients.conditions)
+
+
+def _step(problem: Problem, p: Floats, here: _Slope, damping: float) -> Floats:
     """The damped Gauss-Newton step under the conditions that it would break itself."""
-    base, pull = gradients.residuals.T @ gradients.residuals, gradients.residuals.T @ rows.residuals
-    broken = rows.conditions > 0
-    step = np.zeros_like(p)
+    broken = here.conditions > 0
     for _ in range(_REVISIONS):
-        active = gradients.conditions[broken]
-        step = _loose_step(problem, p, base + active.T @ active, pull + active.T @ rows.conditions[broken], damping)
-        would_break = rows.conditions + gradients.conditions @ step > 0
-        if (would_break == broken).all():
+        active, failed = here.gradients[broken], here.conditions[broken]
+        normal, pull = here.normal + active.T @ active, here.pull + active.T @ failed
+        step = _loose_step(problem, p, normal, pull, damping)
+        would_break = here.conditions + here.gradients @ step > 0
+        if np.array_equal(would_break, broken):
             break
         broken = would_break
     return step
 
 
-def _loose_step(problem: Problem, p: Floats, normal: Floats, gradient: Floats, damping: float) -> Floats:
+def _loose_step(problem: Problem, p: Floats, normal: Floats, pull: Floats, damping: float) -> Floats:
     """The step over the parameters that no bound holds."""
-    held = ((p <= problem.lower) & (gradient > 0)) | ((p >= problem.upper) & (gradient < 0))
+    held = ((p <= problem.lower) & (pull > 0)) | ((p >= problem.upper) & (pull < 0))
     loose = np.flatnonzero(~held)
     damped = normal[loose[:, None], loose]
     scale = damped.diagonal()
     damped.flat[:: loose.size + 1] += damping * np.maximum(scale, 1e-12 * scale.max(initial=1e-300))
     step = np.zeros(p.size)
-    step[loose] = np.linalg.solve(damped, -gradient[loose])
+    step[loose] = np.linalg.solve(damped, -pull[loose])
     return step
 
 

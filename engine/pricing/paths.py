@@ -116,7 +116,7 @@ class _Run:
         for row, now in enumerate(years):
             if not now > self._years:
                 raise InputError(
-                    "day refused", why=f"{now} years do not follow {self._years}", todo="put the days in order"
+                    "day refused", why=f"{now:g} years do not follow {self._years:g}", todo="put the days in order"
                 )
             levels = [level[row] for level in spots]
             self._cash += _settled(self._book, levels, now, self._years)

@@ -69,7 +69,7 @@ class Ssvi:
     def slice(self, theta: float) -> RawSvi:
         """The raw SVI curve of an expiry with at-the-money total variance `theta` > 0."""
         if not theta > 0:
-            raise InputError(f"theta {theta} refused", why="total variance is positive", todo="give sigma^2 T")
+            raise InputError(f"theta {theta:g} refused", why="total variance is positive", todo="give sigma^2 T")
         phi, rest = self.phi(theta), 1.0 - self.rho * self.rho
         return RawSvi(0.5 * theta * rest, 0.5 * theta * phi, self.rho, -self.rho / phi, sqrt(rest) / phi)
 

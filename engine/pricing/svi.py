@@ -127,8 +127,11 @@ class SviSum:
     parts: tuple[RawSvi, ...]
 
     def __post_init__(self) -> None:
-        if not self.least >= -_ROUNDING * sum(abs(part.a) + part.b * part.s for part in self.parts):
-            raise _refused(self, f"the least total variance is {self.least:.3g}")
+        if isfinite(self.level) and self.level >= 0.0:
+            return  # no part is negative anywhere
+        least = self.least
+        if not (isfinite(least) and least >= -_ROUNDING * sum(abs(part.a) + part.b * part.s for part in self.parts)):
+            raise _refused(self, f"the least total variance is {least:.3g}")
 
     @property
     def left_wing(self) -> float:

@@ -27,12 +27,12 @@ class Quotes(NamedTuple):
     weight: Floats
 
 
-def starting_points(quotes: Quotes, curves: int) -> Floats:
+def starting_points(quotes: Quotes, curves: int, wings: tuple[float, float]) -> Floats:
     """
-    Parameters to descend from, one row for each shape of a grid.
+    Parameters to descend from, one row for each shape of a grid, the closest to the quotes first.
 
     Given each curve's m and s the smile is linear in its level and wings, which weighted least squares
-    then gives exactly.
+    then gives exactly, up to the bounds that `wings` sets on each.
 
     Source
     ------
@@ -43,10 +43,15 @@ def starting_points(quotes: Quotes, curves: int) -> Floats:
     x = quotes.k - m
     z = np.sqrt(x * x + s * s)
     level = np.ones((len(shapes), 1, quotes.k.size))
-    found = _linear_fits(np.concatenate([level, 0.5 * (z + x), 0.5 * (z - x)], axis=1), quotes)
-    wings = np.maximum(found[:, 1:], 0.0).reshape(-1, 2, curves)
-    own = np.concatenate([wings, m.transpose(0, 2, 1), np.log(s).transpose(0, 2, 1)], axis=1)
-    return np.concatenate([found[:, :1], own.transpose(0, 2, 1).reshape(len(shapes), -1)], axis=1)
+    basis = np.concatenate([level, 0.5 * (z + x), 0.5 * (z - x)], axis=1)
+    found = _linear_fits(basis, quotes)
+    found[:, 1:] = np.clip(found[:, 1:], *wings)
+    missed = (np.matmul(found[:, None], basis)[:, 0] - quotes.variance) * quotes.weight
+    order = np.argsort(np.square(missed).sum(axis=1), kind="stable")
+    own = np.concatenate(
+        [found[:, 1:].reshape(-1, 2, curves), m.transpose(0, 2, 1), np.log(s).transpose(0, 2, 1)], axis=1
+    )
+    return np.concatenate([found[:, :1], own.transpose(0, 2, 1).reshape(len(shapes), -1)], axis=1)[order]
 
 
 def _shapes(quotes: Quotes, curves: int) -> Floats:

@@ -82,7 +82,7 @@ def strip_variance(
     if not (years > 0 and np.isfinite(years * rate) and 0 < forward < np.inf and (np.diff(strikes) > 0).all()):
         raise InputError(
             f"strip of {len(strikes)} strikes refused",
-            why=f"years {years}, rate {rate} and forward {forward} must be numbers, time left and strikes rising",
+            why=f"years {years:g}, rate {rate:g} and forward {forward:g} must be numbers, time left and strikes rising",
             todo="leave settled expiries and repeated strikes out",
         )
     below = int(np.searchsorted(strikes, forward, side="right")) - 1
@@ -165,7 +165,7 @@ def replicated_variance(smile: Smile, years: float) -> float:
     0.04
     """
     if not years > 0:
-        raise InputError(f"{years} years refused", why="variance needs time to accrue", todo="give a later expiry")
+        raise InputError(f"{years:g} years refused", why="variance needs time to accrue", todo="give a later expiry")
     sd = float(np.sqrt(smile.total_variance(0.0)))
     nodes, weights = np.polynomial.legendre.leggauss(_NODES)
     edges = np.linspace(0.0, np.arcsinh(_FARTHEST / sd), _PANELS + 1)
@@ -205,7 +205,7 @@ def forward_variance(near: float, near_years: float, after: float, after_years: 
     """
     if not 0 <= near_years < after_years or not near >= 0 or not after >= 0:
         raise InputError(
-            f"forward variance from {near_years} to {after_years} years refused",
+            f"forward variance from {near_years:g} to {after_years:g} years refused",
             why="dates must rise and variances must not be negative",
             todo="give the earlier date first",
         )

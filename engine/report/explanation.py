@@ -1,14 +1,19 @@
 """Why each change is proposed, or nothing is: inputs with their ages, votes, rules, limits, and what would flip it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from engine.cycle import Decision
 from engine.policy.allocation import Allocation, Line
 from engine.policy.candidates import Kind
 from engine.policy.consensus import Decision as Ruling
+from engine.policy.consensus import Stance
 from engine.policy.judgement import Judgement
 from engine.policy.rule import Act, Finding
+from engine.policy.rule_text import MemberText
 from engine.policy.target import Target
+from engine.policy.upkeep import Upkeep
+from engine.report.wording import reading_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +44,9 @@ class Explanation:
     """
     A decision in words.
 
-    `changes` are proposed, `withheld` is what was not and why; `flips` are single votes that would change what
-    the committee decides; `unseen` names what could not be read, each with its reason.
+    `changes` are proposed, `withheld` is what was not and why; `held` is what the open positions ask for; `flips`
+    are single votes that would change what the committee decides, each with the reading it would take; `unseen`
+    names what could not be read, each with its reason.
     """
 
     regime: tuple[str, ...]
@@ -49,24 +55,24 @@ class Explanation:
     leverage: float
     changes: tuple[Change, ...]
     withheld: tuple[str, ...]
+    held: tuple[str, ...]
     flips: tuple[str, ...]
     unseen: tuple[tuple[str, str], ...]
 
 
-def explain(aim: Target, judged: Judgement) -> Explanation:
-    """The explanation of a target and the judgement it was made under."""
-    panel = judged.table.panel()
+def explain(decision: Decision) -> Explanation:
+    """The explanation of a decision and the judgement it was made under."""
+    aim, judged = decision.target, decision.judgement
     return Explanation(
         regime=judged.regime.reasons,
         ruling=_ruling(judged),
         hedge_ratio=judged.hedge_ratio,
         leverage=judged.leverage,
-        changes=tuple(_changes(aim, judged)),
+        changes=tuple(_changes(aim, judged, decision.upkeep)),
         withheld=tuple(_withheld(aim, judged)),
-        flips=tuple(
-            f"{member} voting {stance} would make it {outcome}" for member, stance, outcome in judged.would_flip()
-        ),
-        unseen=tuple((name, reading.why) for name, reading in panel.items() if not reading.seen),
+        held=decision.upkeep.words,
+        flips=tuple(_flips(judged, decision.policy.members)),
+        unseen=tuple((name, reading.why) for name, reading in judged.table.panel().items() if not reading.seen),
     )
 
 
@@ -85,10 +91,10 @@ def _ruling(judged: Judgement) -> str:
     return said
 
 
-def _changes(aim: Target, judged: Judgement) -> Iterator[Change]:
+def _changes(aim: Target, judged: Judgement, care: Upkeep) -> Iterator[Change]:
     if aim.core is not None:
         for line in aim.core.changes:
-            yield _line(line, aim.core, judged)
+            yield _line(line, aim.core, judged, care)
     if aim.put is not None and aim.put.quantity:
         listing = aim.put.listing
         yield Change(
@@ -112,33 +118,59 @@ def _changes(aim: Target, judged: Judgement) -> Iterator[Change]:
         )
 
 
-def _line(line: Line, wanted: Allocation, judged: Judgement) -> Change:
+def _line(line: Line, wanted: Allocation, judged: Judgement, care: Upkeep) -> Change:
     lots = int(abs(line.change))
     binding = tuple(f"{limit.limit}: {limit.cost_bps:.2f} bp" for limit in wanted.binding)
     if line.kind is Kind.CONDOR:
-        verb = "sell" if line.change > 0 else "buy back"
+        if line.change < 0:
+            return Change(f"buy back {lots} {line.terms.id}", tuple(_leaving(line, care)), binding)
         grounds = (
             Because("D29", f"the committee decides to {judged.verdict.decision}", "C line 9"),
             Because("S03", "short strikes 1.5 to 2 standard deviations out, 45 days", "B line 4"),
         )
-        return Change(f"{verb} {lots} {line.terms.id}", grounds, binding)
+        return Change(f"sell {lots} {line.terms.id}", grounds, binding)
     verb = "buy" if line.change > 0 else "sell"
     scores = tuple(_rules(judged, Act.SCORE, None))
     ratio = Because("X10", f"hedge ratio {judged.hedge_ratio:.2f} of the two-sigma loss", "E line 7")
     return Change(f"{verb} {lots} {line.terms.id}", (ratio, *scores), binding)
 
 
+def _leaving(line: Line, care: Upkeep) -> Iterator[Because]:
+    """Why a condor goes: the book is worth more without it, and what the steward says of it; neither asks a quorum."""
+    yield Because("X17", "its margin and tail serve better elsewhere, and less risk needs no quorum (D33)", "C line 9")
+    for one in care.condors:
+        if one.closes and one.offer.id == line.terms.id:
+            yield Because("S90", "; ".join(one.advice.reasons), "A line 6")
+
+
 def _withheld(aim: Target, judged: Judgement) -> Iterator[str]:
     if judged.verdict.decision is not Ruling.INCREASE:
         yield f"no new risk: the committee decides {judged.verdict.decision}"
     for found in judged.findings:
-        stops = [effect for effect in found.rule.then if effect.act is Act.FREEZE]
-        if found.fires and stops:
-            yield f"{', '.join(effect.what for effect in stops)} frozen by {found.rule.id}: {found.rule.says}"
+        stopped = ", ".join(effect.what for effect in found.rule.then if effect.act is Act.FREEZE)
+        if stopped and found.fires:
+            yield f"{stopped} frozen by {found.rule.id}: {found.rule.says}"
+        elif stopped and found.dropped:
+            missing = ", ".join(found.dropped)
+            yield f"{stopped} frozen: {found.rule.id} cannot be told, {missing} went missing (F89)"
     for loan in aim.loans:
         if not loan.accepted:
             yield f"no loan from {loan.market}: {'; '.join(loan.reasons)}"
     yield from aim.reasons
+
+
+def _flips(judged: Judgement, members: Sequence[MemberText]) -> Iterator[str]:
+    """Each vote that would flip the decision, with its conditions and what their signals read now."""
+    asked: Mapping[str, MemberText] = {member.name: member for member in members}
+    panel = judged.table.panel()
+    for name, stance, outcome in judged.would_flip():
+        seat = asked[name]
+        conditions = {Stance.MORE: seat.more, Stance.LESS: seat.less}.get(stance, ())
+        signals = dict.fromkeys(text.split()[0] for text in conditions)
+        now = ", ".join(f"{signal} {reading_text(panel.value(signal), panel[signal].unit)}" for signal in signals)
+        joined = (" and " if stance is Stance.MORE else " or ").join(conditions)
+        by = f" by {joined} (now {now})" if conditions else ""
+        yield f"{name} voting {stance}{by} would make it {outcome}"
 
 
 def _rules(judged: Judgement, act: Act, objects: set[str] | None) -> Iterator[Because]:

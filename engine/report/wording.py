@@ -52,6 +52,26 @@ def number(value: float | Decimal | None, places: int = 2, *, signed: bool = Fal
     return text if signed or value < 0 else text[1:]
 
 
+def reading_text(value: float | None, unit: str) -> str:
+    """
+    A reading as an operator writes it in a rule.
+
+    >>> reading_text(0.0725, "%"), reading_text(-0.02, "bp"), reading_text(1.0, "yes"), reading_text(None, "sd")
+    ('7.25%', '-200.0 bp', 'yes', 'unseen')
+    """
+    if value is None:
+        return "unseen"
+    match unit:
+        case "yes":
+            return "yes" if value else "no"
+        case "%":
+            return f"{100 * value:.2f}%"
+        case "bp":
+            return f"{10_000 * value:.1f} bp"
+        case _:
+            return f"{value:,.2f} {unit}"
+
+
 def _with_unit(text: str, unit: str) -> str:
     return text if text == ABSENT or not unit else f"{text} {unit}"
 

@@ -96,6 +96,13 @@ class ArbPackage:
         assert isinstance(instrument, VanillaOption)
         return instrument
 
+    @property
+    def words(self) -> str:
+        """What it is, and that nothing is sized on it."""
+        option = self.option
+        strike = f"{option.underlying} {option.expiry:%Y-%m-%d} {option.strike.normalize():f}"
+        return f"{self.kind} of {self.contracts.normalize():f} {strike}: set apart, no hedge is sized on it (D27, S31)"
+
     def payoff(self, levels: Floats) -> Floats:
         """
         What it pays at expiry at each settlement level, in the option's currency.

@@ -49,7 +49,7 @@ def kupiec(exceedances: int, observations: int, probability: float) -> Likelihoo
     0.095
     """
     if not 0 < probability < 1:
-        raise InputError("back-test refused", why=f"probability {probability}", todo="give one between 0 and 1")
+        raise InputError("back-test refused", why=f"probability {probability:g}", todo="give one between 0 and 1")
     if not 0 <= exceedances <= observations or observations < 1:
         raise InputError(
             "back-test refused", why=f"{exceedances} of {observations} exceed", todo="count one or more observations"

@@ -35,7 +35,7 @@ def capital_charge(wacc: float, years: float, margin: float) -> float:
     if not all(math.isfinite(term) and term >= 0 for term in (wacc, years, margin)):
         raise InputError(
             "capital charge refused",
-            why=f"wacc {wacc}, years {years} and margin {margin} must be finite and not negative",
+            why=f"wacc {wacc:g}, years {years:g} and margin {margin:g} must be finite and not negative",
             todo="a naked short call has no finite margin at expiry: give its broker's requirement",
         )
     return wacc * years * margin

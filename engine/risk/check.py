@@ -1,6 +1,6 @@
 """Every state a plan can leave the book in is held against every limit before anybody signs (faults 4.1)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
@@ -13,6 +13,7 @@ from engine.risk.session_cap import layer_max_loss
 
 _RAMP_VENUE = "offramp"
 _OUTER_ROLES = frozenset({"hedge", "outer"})
+_COSTS = 1e-3  # of a level: what half spreads and fees of taking risk off may move a share by
 
 Readings = Callable[[Book, float], tuple[LimitReading, ...]]
 """All limits of a book, given the USD of maximum loss of outer layers that the plan has opened so far (D12)."""
@@ -48,12 +49,18 @@ def reachable(book: Book, orders: Sequence[Order]) -> list[tuple[str, Book, floa
 
 
 def check(plan: Plan, book: Book, readings: Readings) -> CheckedPlan | tuple[Breach, ...]:
-    """The plan with its worst readings, or every limit that some reachable state breaks."""
+    """
+    The plan with its worst readings, or every limit that some reachable state breaks.
+
+    A plan that only takes risk off a book whose limits are broken already need not mend them at once: it may leave
+    none further broken than it found it, and break no other (X05, X17).
+    """
     breaches: dict[tuple[str, str], Breach] = {}
     worst: dict[str, LimitReading] = {}
+    found = {} if _takes_risk(plan.orders, book) else _broken(readings(book, 0.0))
     for state, reached, outer in reachable(book, plan.orders):
         for reading in readings(reached, outer):
-            if breach := reading.breach():
+            if (breach := reading.breach()) and reading.headroom < found.get(reading.limit, 0.0):
                 named = replace(breach, detail=f"{state}; {breach.detail}")
                 breaches.setdefault((breach.limit, breach.source), named)
             kept = worst.get(reading.limit)
@@ -62,6 +69,27 @@ def check(plan: Plan, book: Book, readings: Readings) -> CheckedPlan | tuple[Bre
     if breaches:
         return tuple(breaches.values())
     return CheckedPlan(plan, {name: reading.reading for name, reading in worst.items()})
+
+
+def _broken(readings: Iterable[LimitReading]) -> dict[str, float]:
+    """Headroom, negative, of each limit that a book breaks, and what the costs of an order may take of it."""
+    found: dict[str, float] = {}
+    for reading in readings:
+        if reading.breach():
+            least = reading.headroom - _COSTS * abs(reading.level)
+            found[reading.limit] = min(least, found.get(reading.limit, least))
+    return found
+
+
+def _takes_risk(orders: Sequence[Order], book: Book) -> bool:
+    """Whether some order adds to a position other than a hedge or coins."""
+    return any(
+        order.role not in _OUTER_ROLES
+        and not isinstance(leg.instrument, Cash)
+        and abs(book.held(leg.instrument).amount + leg.quantity) > abs(book.held(leg.instrument).amount)
+        for order in orders
+        for leg in order.legs
+    )
 
 
 def _opened(order: Order, book: Book) -> float:

@@ -21,7 +21,8 @@ class CreditLine:
 
     `rate` and `undrawn_fee` are decimals per year; `limit` is the most that is lent, USD; `haircut` of the
     shares' value is never lent; `covenant` is the most that may be owed per dollar of shares before the
-    lender calls, and `call_days` how long he waits then.
+    lender calls, and `call_days` how long he waits then. Without `recourse` he can reach the shares and nothing
+    else (S45).
 
     Source: S35.
     """
@@ -33,6 +34,7 @@ class CreditLine:
     haircut: float
     call_days: int
     undrawn_fee: float = 0.0
+    recourse: bool = True
 
     def __post_init__(self) -> None:
         not_negative("limit of the line", self.limit)
@@ -51,10 +53,15 @@ class CreditLine:
         return np.maximum(base - not_negative("drawn", drawn), 0.0)
 
     def called(self, shares_usd: ArrayLike, drawn: ArrayLike) -> Floats:
-        """USD to repay within `call_days` once the covenant is broken: down to what would be lent; else zero."""
+        """
+        USD to repay within `call_days` once the covenant is broken: down to what would be lent; else zero.
+
+        Without recourse a call beyond what the shares are worth is answered by giving them up.
+        """
         worth, owed = not_negative("value of the shares", shares_usd), not_negative("drawn", drawn)
         broken = owed > self.covenant * worth
-        return np.asarray(np.where(broken, owed - np.minimum(self.limit, (1.0 - self.haircut) * worth), 0.0))
+        call = np.where(broken, owed - np.minimum(self.limit, (1.0 - self.haircut) * worth), 0.0)
+        return np.asarray(call if self.recourse else np.minimum(call, worth))
 
     def cost(self, drawn: float, years: float) -> float:
         """USD of interest and commitment fee over `years`."""

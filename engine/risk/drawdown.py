@@ -13,6 +13,7 @@ from engine.instruments import MARKET_ZONE, Future, LendingDebt, Settlement, Van
 from engine.market import Floats
 from engine.positions import Book, Position
 from engine.risk.exits import exit_costs
+from engine.risk.recourse import lenders_bear
 from engine.risk.scenarios import Scenarios
 from engine.risk.smile import atm_vol_at
 from engine.risk.valuation import PricingView, book_values
@@ -124,7 +125,7 @@ def book_drawdown(book: Book, view: PricingView, scenarios: Scenarios, capital: 
     `InputError` where it is not a positive number.
     """
     settled = soq_losses(book, view)
-    losses = np.concatenate([rule_losses(book, view, scenarios), [loss for _, loss in settled]])
+    losses = np.concatenate([borne_losses(book, view, scenarios), [loss for _, loss in settled]])
     return _drawdown(losses, scenarios.names + tuple(name for name, _ in settled), capital)
 
 
@@ -141,10 +142,20 @@ def rule_losses(book: Book, view: PricingView, scenarios: Scenarios) -> Floats:
     for (days, owed), part in settling_parts(book, view.asof).items():
         shocks = _until(scenarios, days)
         if owed:
-            shocks = adverse_to_debt(shocks)
+            shocks = shocks.as_debtor()
         after += book_values(part, view, shocks)
         after -= np.where(scenarios.days < days, exit_costs(part, view, shocks), 0.0)
     return np.asarray(before - after)
+
+
+def borne_losses(book: Book, view: PricingView, scenarios: Scenarios) -> Floats:
+    """
+    `rule_losses` of a whole book less what its lenders bear: without recourse equity in a vault ends at nothing (S45).
+
+    Unlike them it does not add up over parts of a market: collateral and debt belong together.
+    """
+    spared = lenders_bear(book, view, scenarios) - lenders_bear(book, view, Scenarios.now())
+    return np.asarray(rule_losses(book, view, scenarios) - spared)
 
 
 def soq_losses(book: Book, view: PricingView, *, gap: float = SOQ_GAP) -> tuple[tuple[str, float], ...]:
@@ -182,11 +193,6 @@ def settling_parts(book: Book, asof: datetime) -> dict[tuple[float, bool], Book]
 def vol_response(spot: ArrayLike) -> Floats:
     """Change of 30-day volatility that a change of ln spot brings, decimal, within its clip (D11)."""
     return np.asarray(np.clip(VOL_RESPONSE * np.asarray(spot, float), *_VOL_CLIP))
-
-
-def adverse_to_debt(scenarios: Scenarios) -> Scenarios:
-    """The scenarios as a debtor sees them: a stablecoin below par must still be bought back near it (D21)."""
-    return replace(scenarios, peg=np.maximum(scenarios.peg, 1.0))
 
 
 def down_cells(scenarios: Scenarios) -> Scenarios:
@@ -258,4 +264,6 @@ def _am_option(position: Position) -> VanillaOption | None:
 def positive_capital(capital: float) -> None:
     """Raise `InputError` for a denominator that is no positive sum."""
     if not (np.isfinite(capital) and capital > 0):
-        raise InputError("drawdown refused", why=f"committed capital is {capital} USD", todo="commit a positive sum")
+        raise InputError(
+            "drawdown refused", why=f"committed capital is {capital:,.2f} USD", todo="commit a positive sum"
+        )

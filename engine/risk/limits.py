@@ -1,7 +1,7 @@
 """The hard limits, read off a book: every level with its reading and headroom."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import numpy as np
@@ -12,7 +12,8 @@ from engine.market import Floats
 from engine.orders import Breach
 from engine.positions import Book, Sleeve
 from engine.risk.beta import BETA_MAX, portfolio_beta
-from engine.risk.drawdown import adverse_to_debt, book_drawdown, down_cells
+from engine.risk.concentration import Stands, exposures
+from engine.risk.drawdown import book_drawdown, down_cells
 from engine.risk.liquidity import Funding, book_ratio, threshold_of
 from engine.risk.margin import same_expiry_margin
 from engine.risk.scenarios import Scenarios
@@ -25,7 +26,8 @@ class LimitSet:
     The levels, as decimals or ratios, and the denominators they are shares of, in USD.
 
     `capital` is committed capital at session open (D11): fixed before the trade, no borrowed money in it.
-    `quick_ratio_warn` is no limit: below it the reading says so.
+    `quick_ratio_warn` is no limit: below it the reading says so. `stands` are the most that may stand on one
+    protocol, oracle or chain, shares of net asset value (S55); what is not named is not limited.
     """
 
     capital: float
@@ -38,6 +40,7 @@ class LimitSet:
     own_margin: float
     beta_max: float = BETA_MAX
     quick_ratio_warn: float = 1.5
+    stands: Mapping[Stands, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +115,7 @@ def limit_readings(
             high_vol,
         ),
         _beta(book, view, limits, crypto_beta, gdp_uncertain),
+        *_concentration(book, view, nav, limits),
     ]
     readings += [
         LimitReading(
@@ -145,7 +149,7 @@ def health_by_scenario(
         instrument = position.instrument
         if isinstance(instrument, LendingSupply | LendingDebt):
             supplied = isinstance(instrument, LendingSupply)
-            shocks = scenarios if supplied else adverse_to_debt(scenarios)
+            shocks = scenarios if supplied else scenarios.as_debtor()
             worth = abs(float(position.quantity)) * unit_values(instrument, view, shocks)
             side = secured if supplied else owed
             side[instrument.market] = side.get(instrument.market, 0.0) + worth
@@ -166,6 +170,26 @@ def _sleeve(book: Book, view: PricingView, nav: float, limits: LimitSet) -> Limi
     sleeve = float(sum(book_values(book.of(part), view, Scenarios.now())[0] for part in parts))
     share = sleeve / nav if nav > 0 else float("inf")
     return LimitReading("sleeve_cap", "S39", limits.sleeve_cap, share, True, f"sleeve {sleeve:,.0f} USD of NAV")
+
+
+def _concentration(book: Book, view: PricingView, nav: float, limits: LimitSet) -> list[LimitReading]:
+    """The largest exposure of each kind that is limited; none where the sleeve stands on nothing."""
+    found = exposures(book, view)
+    largest = {
+        on: max((one for one in found if one.on is on), key=lambda one: one.usd, default=None) for on in limits.stands
+    }
+    return [
+        LimitReading(
+            f"{on}_cap",
+            "S55, D22",
+            limits.stands[on],
+            one.usd / nav if nav > 0 else float("inf"),
+            True,
+            f"{one.usd:,.0f} USD on {one.name}",
+        )
+        for on, one in largest.items()
+        if one is not None
+    ]
 
 
 def _drawdown(book: Book, view: PricingView, scenarios: Scenarios, limits: LimitSet) -> LimitReading:

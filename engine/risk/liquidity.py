@@ -67,7 +67,7 @@ def liquid_holdings(book: Book, view: PricingView, funding: Funding) -> tuple[Li
                 found.append(Liquid(position.sleeve, f"{symbol} share", _worth(position, view), days=1.0))
             case Cash(currency=token) if token.code in STABLES:
                 found.append(_stable(position, min(_worth(position, view), funding.cap), funding))
-    found += [_stable(position, usd, funding) for position, usd in _withdrawable(book, view, funding)]
+    found += [_stable(position, usd, funding) for position, usd in withdrawable(book, view, funding)]
     return tuple(found)
 
 
@@ -172,7 +172,7 @@ def _stable(position: Position, usd: float, funding: Funding) -> Liquid:
     return Liquid(position.sleeve, position.instrument.id, usd, funding.peg_haircut, 0.0, lag)
 
 
-def _withdrawable(book: Book, view: PricingView, funding: Funding) -> list[tuple[Position, float]]:
+def withdrawable(book: Book, view: PricingView, funding: Funding) -> list[tuple[Position, float]]:
     """Stablecoins that can leave each lending market, USD, largest first, its health factor kept."""
     supplied: defaultdict[str, list[tuple[Position, float]]] = defaultdict(list)
     owed: defaultdict[str, float] = defaultdict(float)

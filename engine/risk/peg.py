@@ -131,7 +131,7 @@ def peg_ratio(sources: Sequence[PegPrices], redemption: float, at: datetime, rul
     """
     if not (redemption > 0 and np.isfinite(redemption)):
         raise InputError(
-            f"redemption value {redemption} refused", why="it must be positive", todo="read the rate contract again"
+            f"redemption value {redemption:g} refused", why="it must be positive", todo="read the rate contract again"
         )
     means: dict[str, float] = {}
     for prices in sources:
@@ -158,7 +158,7 @@ def watch_peg(state: PegState, ratio: float, at: datetime, rules: PegRules = Peg
     """
     if (state.at is not None and at < state.at) or not (np.isfinite(ratio) and ratio > 0):
         raise InputError(
-            f"peg reading {ratio} of {at} refused",
+            f"peg reading {ratio:g} of {at} refused",
             why="readings are positive and come in order of time",
             todo="feed them as observed",
         )

@@ -117,7 +117,7 @@ def physical_returns(
     """
     if sessions < 1 or not (years > 0 and implied_vol > 0 and 0 < decay < 1):
         raise InputError(
-            f"{sessions} sessions, {years} years, vol {implied_vol}, decay {decay} refused",
+            f"{sessions} sessions, {years:g} years, vol {implied_vol:g}, decay {decay:g} refused",
             why="sessions >= 1, years > 0, implied_vol > 0 and 0 < decay < 1 must hold",
             todo="state a horizon after the as-of and its implied volatility",
         )

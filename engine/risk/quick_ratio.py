@@ -28,7 +28,7 @@ class Liquid:
         if not (0.0 <= self.haircut <= 1.0 and self.usd >= 0.0 and self.days >= 0.0 and self.transfer >= 0.0):
             raise InputError(
                 f"liquidity {self.what!r} refused",
-                why=f"{self.usd} USD at a haircut of {self.haircut} after {self.days} + {self.transfer} days",
+                why=f"{self.usd:,.2f} USD, haircut {self.haircut:g}, after {self.days:g} + {self.transfer:g} days",
                 todo="give a sum and days that are not negative, and a haircut between 0 and 1",
             )
 
@@ -74,7 +74,9 @@ class QuickRatio:
     def __post_init__(self) -> None:
         if not (self.liquid >= 0.0 and self.due >= 0.0):
             raise InputError(
-                f"{self.of} ratio refused", why=f"{self.liquid} over {self.due}", todo="give sums from zero up"
+                f"{self.of} ratio refused",
+                why=f"{self.liquid:,.2f} USD over {self.due:,.2f} USD",
+                todo="give sums from zero up",
             )
 
     @property

@@ -48,7 +48,7 @@ class Scenarios:
                 at = int(np.flatnonzero(broken)[0])
                 raise InputError(
                     f"scenario {self.names[at] if self.names else at} refused",
-                    why=f"{name} = {column[at]} has no meaning",
+                    why=f"{name} = {column[at]:g} has no meaning",
                     todo="give finite shocks; days, peg, gas and liquidity are not negative",
                 )
 
@@ -97,6 +97,10 @@ class Scenarios:
         columns: Mapping[str, ArrayLike] = dict(zip(axes, np.array(cells, float).T, strict=True))
         names = [", ".join(f"{axis} {value:g}" for axis, value in zip(axes, cell, strict=True)) for cell in cells]
         return cls.of(names=names, **columns)
+
+    def as_debtor(self) -> "Scenarios":
+        """The scenarios as a debtor sees them: a stablecoin below par must still be bought back near it (D21)."""
+        return replace(self, peg=np.maximum(self.peg, 1.0))
 
     def take(self, at: ArrayLike) -> "Scenarios":
         """The scenarios at these positions, in this order."""

@@ -116,11 +116,7 @@ def layer_max_loss(order: Order) -> float:
         option = leg.instrument
         if isinstance(option, VanillaOption):
             groups[option.root, option.expiry, option.settlement].append((option, float(leg.quantity)))
-    owed = sum(
-        max_payout([float(o.strike) for o, _ in legs], [o.right.sign for o, _ in legs], [q for _, q in legs])
-        * float(legs[0][0].multiplier)
-        for legs in groups.values()
-    )
+    owed = sum(max_payout(legs) * float(legs[0][0].multiplier) for legs in groups.values())
     return max(owed - order.limit.to_float(), 0.0)
 
 

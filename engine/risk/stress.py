@@ -55,7 +55,7 @@ class StressResult:
     def shortfall(self, tail: float) -> float:
         """Mean USD loss in the worst `tail` of equally likely scenarios (0.025 = 97.5 % expected shortfall)."""
         if not 0 < tail <= 1:
-            raise InputError("shortfall refused", why=f"a tail of {tail}", todo="give a share above 0, at most 1")
+            raise InputError("shortfall refused", why=f"a tail of {tail:g}", todo="give a share above 0, at most 1")
         losses = np.sort(-self.total)[::-1]
         return float(losses[: max(1, int(np.ceil(tail * len(losses) - 1e-9)))].mean())
 

@@ -37,8 +37,10 @@ class StressRow:
     stated_loss: float
 
     @property
-    def within_stated(self) -> bool:
-        """True when the options lose no more than was stated."""
+    def within_stated(self) -> bool | None:
+        """Whether the options lose no more than was stated; None with a bare short call."""
+        if math.isinf(self.stated_loss):
+            return None
         return self.options_loss <= self.stated_loss + 1e-6 * max(abs(self.stated_loss), 1.0)
 
     @property

@@ -106,7 +106,7 @@ def expiry_payoff(legs: Sequence[Leg], *, premium: float = 0.0) -> Payoff:
     """
     settle_together(legs)
     if not math.isfinite(premium):
-        raise InvalidStructure(f"premium {premium} of {_names(legs)} is not finite")
+        raise InvalidStructure(f"premium {premium:g} of {_names(legs)} is not finite")
     strikes = np.array([float(option.strike) for option, _ in legs])
     signs = np.array([option.right.sign for option, _ in legs])
     held = np.array([float(quantity) for _, quantity in legs])

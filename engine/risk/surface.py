@@ -14,7 +14,8 @@ from engine.pricing.black import forward_value
 from engine.pricing.density import Law
 from engine.pricing.ssvi import Ssvi, Strip, fit_ssvi
 from engine.pricing.surface_checks import butterfly_g, crossings
-from engine.pricing.svi_fit import Limits, fewest_quotes, fit_svi
+from engine.pricing.svi_conditions import Limits
+from engine.pricing.svi_fit import fewest_quotes, fit_svi
 from engine.risk.surface_slice import CHECKED, QuotedStrip, SurfaceSlice, quoted_strip
 from engine.signals.expiries import ExpirySummary, expiry_table
 
@@ -72,7 +73,7 @@ class VolSurface:
         D04; Gatheral & Jacquier (2014), lemma 5.1 and theorem 4.3.
         """
         if not years > 0:
-            raise InputError(f"{years} years refused", why="a law needs time to pass", todo="give a later instant")
+            raise InputError(f"{years:g} years refused", why="a law needs time to pass", todo="give a later instant")
         times = [part.years for part in self.slices]
         first, last = self.slices[0], self.slices[-1]
         if years <= times[0]:

@@ -13,7 +13,8 @@ from engine.pricing.density import Law
 from engine.pricing.implied import implied_vol
 from engine.pricing.surface_checks import Worst, worst_butterfly
 from engine.pricing.svi import RawSvi, SviSum
-from engine.pricing.svi_fit import Limits, fewest_quotes, fit_svi
+from engine.pricing.svi_conditions import Limits
+from engine.pricing.svi_fit import fewest_quotes, fit_svi
 from engine.pricing.svi_starts import Quotes
 from engine.signals.expiries import ExpirySummary
 

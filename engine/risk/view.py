@@ -112,7 +112,7 @@ def _require_sound_mark(mark: PerpetualMark | PowerMark | FundMark) -> None:
 
 def _require_positive(name: str, level: float) -> None:
     if not (math.isfinite(level) and level > 0):
-        raise _unusable(name, f"{level} is no price")
+        raise _unusable(name, f"{level:g} is no price")
 
 
 def _require_numbers(name: str, any_sign: tuple[float, ...], not_negative: tuple[float, ...]) -> None:

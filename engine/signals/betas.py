@@ -1,8 +1,10 @@
 """How one market leans on another: crypto on SPX, the volatility complex on SPX (S51, S52, D19)."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from engine.errors import InputError
 from engine.market import Floats
@@ -58,6 +60,47 @@ def shrunk(estimate: Beta, prior: float, prior_error: float) -> Beta:
     weight = other / (own + other) if own + other > 0 else 1.0
     error = float(np.sqrt(own * other / (own + other))) if own + other > 0 else 0.0
     return Beta(weight * estimate.beta + (1.0 - weight) * prior, error)
+
+
+def in_size_buckets(estimates: Sequence[Beta], market_values: ArrayLike, *, buckets: int = 3) -> list[Beta]:
+    """
+    Each beta shrunk towards those of its size bucket (D20).
+
+    Buckets hold equally many by market value. Their mean is the prior; its spread is the variance between
+    their betas less what their own errors explain, none if that is negative: all of them are then the mean.
+
+    Parameters
+    ----------
+    estimates : one per holding of a universe
+    market_values : of the same, any one currency, > 0
+    buckets : each of at least two holdings
+
+    Raises `InputError` where a bucket would hold fewer than two, or a market value is no positive number.
+
+    Source
+    ------
+    O. Vasicek, "A note on using cross-sectional information in Bayesian estimation of security betas",
+    J. Finance 28 (1973), with the prior of each size group.
+
+    >>> two = in_size_buckets([Beta(0.8, 0.2), Beta(1.2, 0.2)], [1e9, 2e9], buckets=1)
+    >>> [round(one.beta, 12) for one in two]
+    [0.9, 1.1]
+    """
+    sizes = np.asarray(market_values, dtype=np.float64)
+    if len(estimates) != len(sizes) or len(sizes) < 2 * buckets or not np.all(np.isfinite(sizes) & (sizes > 0)):
+        raise InputError(
+            "size buckets refused",
+            why=f"{len(estimates)} betas and {len(sizes)} market values for {buckets} buckets of two or more",
+            todo="give each beta its market value, a number above zero, or fewer buckets",
+        )
+    betas, errors = (np.array(column) for column in zip(*estimates, strict=True))
+    found = list(estimates)
+    for members in np.array_split(np.argsort(sizes, kind="stable"), buckets):
+        between = float(np.var(betas[members], ddof=1) - np.mean(errors[members] ** 2))
+        prior, spread = float(betas[members].mean()), float(np.sqrt(max(between, 0.0)))
+        for at in members:
+            found[at] = shrunk(estimates[at], prior, spread)
+    return found
 
 
 def complex_factor(betas: Floats) -> float:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from engine.signals import betas, liquidity, macro, onchain, technical, volatility
+from engine.signals import betas, currency, liquidity, macro, onchain, technical, volatility
 from engine.signals.columns import Signal
 from engine.signals.meetings import meeting_signals
 
@@ -12,6 +12,7 @@ FIXED: tuple[Signal, ...] = (
     *technical.SIGNALS,
     *volatility.SIGNALS,
     *macro.SIGNALS,
+    *currency.SIGNALS,
     *onchain.SIGNALS,
     *betas.SIGNALS,
     *liquidity.SIGNALS,

@@ -1,4 +1,4 @@
-"""Inflation, growth, currency and earnings, each as it was known then (S65, S68-S70, S73, S74, S82, D23)."""
+"""Inflation, growth, earnings and flows, each as it was known then (S24, S65, S73-S75, S81, S82, D23)."""
 
 import numpy as np
 
@@ -9,14 +9,13 @@ from engine.signals.panel import Family
 from engine.signals.position import percentile_rank, z_of_last
 from engine.signals.volatility import rolling
 
-# The start of a month or quarter to its release, and one more period until the next is due (CPI 46 + 31, REER 50 + 31,
+# The start of a month or quarter to its release, and one more period until the next is due (CPI 46 + 31,
 # GDP 122 + 92 days), with a few days of slack.
 _MONTH_FRESH, _QUARTER_FRESH = 85.0, 220.0
 _MONTHS = 12
 _SURPRISES = 20  # D23
 _TEN_YEARS_OF_MONTHS, _TEN_YEARS_OF_QUARTERS = 120, 40
 _YEAR = 252
-_DECAY = 0.94
 _WACC_CHANGE = 20  # S24: sessions
 _WACC_HISTORY = 3 * _YEAR  # S24
 _DAILY_FRESH = 5.0
@@ -44,31 +43,6 @@ def surprise(actual: Known, consensus: Known) -> float:
         return float("nan")
     spread = float(gaps[-_SURPRISES - 1 : -1].std(ddof=1))
     return float(gaps[-1]) / spread if spread > 0 else float("nan")
-
-
-def forward_effective_rate(
-    level: float, weights: Floats, foreign: Floats, domestic: float, years: float, inflation: Floats | None = None
-) -> float:
-    """
-    Effective exchange rate for delivery in `years` by covered parity on trade weights; up means the dollar is up.
-
-    Parameters
-    ----------
-    level : today's nominal index
-    weights, foreign : one per partner; weights sum to 1, rates are continuously compounded decimals
-    domestic : the dollar's rate to the same tenor
-    inflation : expected dollar less partner inflation per partner, decimal; given, the answer is the real rate
-
-    Source
-    ------
-    D23.
-
-    >>> forward_effective_rate(100.0, np.array([1.0]), np.array([0.02]), 0.05, 1.0) < 100.0
-    True
-    """
-    carry = float(weights @ (foreign - domestic))
-    real = float(weights @ inflation) if inflation is not None else 0.0
-    return level * float(np.exp((carry + real) * years))
 
 
 def _rising(name: str) -> Compute:
@@ -136,49 +110,6 @@ def _below_median(name: str, periods: int, fresh: float) -> Compute:
         return at_closes(observations[name], axis, change, max_age_days=fresh)
 
     return compute
-
-
-def _index_z(name: str, periods: int, fresh: float) -> Compute:
-    def change(known: Known) -> float:
-        return z_of_last(known.values[-periods:]) if len(known) >= periods else float("nan")
-
-    def compute(observations: Observations, axis: Axis) -> Column:
-        return at_closes(observations[name], axis, change, max_age_days=fresh)
-
-    return compute
-
-
-def _shaken(name: str) -> Compute:
-    """Z of today's exponentially weighted volatility of a daily index against its last year (D23)."""
-
-    def compute(observations: Observations, axis: Axis) -> Column:
-        return on_bars(observations[name], axis, _volatility_z, max_age_days=_DAILY_FRESH)
-
-    return compute
-
-
-def _volatility_z(bars: Floats) -> Floats:
-    changes = np.diff(np.log(bars), prepend=np.log(bars[:1]))
-    variance = np.empty(len(bars))
-    level = 0.0
-    for at, squared in enumerate((changes**2).tolist()):
-        level = _DECAY * level + (1.0 - _DECAY) * squared if at > 1 else squared
-        variance[at] = level
-    return rolling(np.sqrt(variance), _YEAR, z_of_last)
-
-
-def _difference(one: str, two: str) -> Compute:
-    def compute(observations: Observations, axis: Axis) -> Column:
-        pair = [on_bars(observations[name], axis, lambda bars: bars, max_age_days=_DAILY_FRESH) for name in (one, two)]
-        return together(pair, lambda first, second: first - second)
-
-    return compute
-
-
-def _forward_premium(observations: Observations, axis: Axis) -> Column:
-    """Premium of the dollar twelve months forward, decimal per year: the slope of the curve (D23)."""
-    pair = [on_bars(observations[name], axis, np.log, max_age_days=_MONTH_FRESH) for name in ("reer", "reer_12m")]
-    return together(pair, lambda spot, forward: forward - spot)
 
 
 def _wacc_jump(observations: Observations, axis: Axis) -> Column:
@@ -267,27 +198,6 @@ SIGNALS: tuple[Signal, ...] = (
         "gdp_dispersion",
     ),
     _fundamental(
-        "reer_level",
-        "sd",
-        "S69, D23",
-        "real effective dollar against ten years",
-        _index_z("reer", _TEN_YEARS_OF_MONTHS, _MONTH_FRESH),
-        "reer",
-    ),
-    _fundamental("reer_slope", "%", "S69, D23", "dollar twelve months forward", _forward_premium, "reer", "reer_12m"),
-    _fundamental(
-        "currency_shaken", "sd", "S70, D23", "volatility of the collateral's currency basket", _shaken("neer"), "neer"
-    ),
-    _fundamental(
-        "rate_differential",
-        "%",
-        "S68",
-        "dollar less foreign three-month rate",
-        _difference("usd_3m", "foreign_3m"),
-        "usd_3m",
-        "foreign_3m",
-    ),
-    _fundamental(
         "policy_divergence",
         "yes",
         "S75, D23",
@@ -326,4 +236,4 @@ SIGNALS: tuple[Signal, ...] = (
         "spy_nav",
     ),
 )
-"""Every fundamental signal; policy meetings are dates and stand in `engine.policy.regime`."""
+"""Every fundamental signal but those of currencies; policy meetings are dates and stand in `engine.policy.regime`."""

@@ -6,7 +6,8 @@ from eth_abi.exceptions import DecodingError
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from adapters.evm.contract import Contract, decode_result, encode_call
+from adapters.evm.abi import decode_result, encode_call
+from adapters.evm.contract import Contract
 from adapters.evm.layout import Layout, fixed
 from adapters.evm.wire import address
 from contracts_abi import every

@@ -7,15 +7,13 @@ from hypothesis import strategies as st
 
 from adapters.evm.contract import Contract
 from adapters.evm.erc20 import Token
+from adapters.evm.liquidity_calls import close_range, open_range, permits
 from adapters.evm.liquidity_wire import (
     Held,
     RangePool,
     amounts,
-    close_range,
     least_amounts,
     most_liquidity,
-    open_range,
-    permits,
     root_of,
     root_of_tick,
     stake,

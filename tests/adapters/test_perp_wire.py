@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.evm.contract import Contract, event_topic
+from adapters.evm.abi import event_topic
+from adapters.evm.contract import Contract
 from adapters.evm.erc20 import Token
 from adapters.evm.perp_wire import Exchange, Trade, Transfer, asked, daily_funding, encode, permits, quit_closed, steps
 from adapters.evm.wire import address

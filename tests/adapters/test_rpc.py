@@ -10,7 +10,8 @@ from contextlib import contextmanager
 import pytest
 
 from adapters.evm.chain import Chain
-from adapters.evm.rpc import HttpNode, Limits, RateLimited, ReplyMalformed, ReplyTooLarge, ReplyTooSlow
+from adapters.evm.http_node import HttpNode
+from adapters.evm.rpc import Limits, RateLimited, ReplyMalformed, ReplyTooLarge, ReplyTooSlow
 from engine.errors import ConfigError, OutcomeUnknown, VenueUnavailable
 
 pytestmark = pytest.mark.fault("F58")
@@ -72,6 +73,18 @@ def echoed(make: Callable[[dict], object]) -> Answer:
     return answer
 
 
+def telling(receipt: object, head: object) -> Callable[[object], object]:
+    """A node of chain 1 that knows one receipt and one block."""
+    said = {"eth_chainId": "0x1", "eth_getTransactionReceipt": receipt, "eth_getBlockByNumber": head}
+
+    def make(asked):
+        if isinstance(asked, list):
+            return [{"id": each["id"], "result": said[each["method"]]} for each in asked]
+        return {"id": asked["id"], "result": said[asked["method"]]}
+
+    return make
+
+
 BROKEN = [
     "", "not json", "[1,2", "5", "null", '"0x1"', "[]", "{}", '{"id":1}', '{"id":1,"error":"x"}',
     '{"id":2,"result":"0x1"}', '{"result":"0x1"}', "[" * 5_000, '{"id":1,"error":5}',
@@ -127,12 +140,9 @@ def test_logs_that_are_none_are_no_answer(found):
 
 @pytest.mark.parametrize("found", [{"blockNumber": "0x1"}, {"blockNumber": 5, "status": "0x1"}, {"blockNumber": "x"}])
 def test_a_receipt_that_lacks_its_parts_is_no_receipt(found):
-    def make(asked):
-        if isinstance(asked, list):
-            return [{"id": each["id"], "result": {"number": "0x1", "hash": None}} for each in asked]
-        return {"id": asked["id"], "result": "0x1" if asked["method"] == "eth_chainId" else found}
+    head = {"number": "0x1", "hash": "0x" + "aa" * 32, "timestamp": "0x1", "gasLimit": "0x1"}
 
-    with server(echoed(make)) as url, pytest.raises(ReplyMalformed):
+    with server(echoed(telling(found, head))) as url, pytest.raises(ReplyMalformed):
         Chain(HttpNode(url, limits=SMALL)).receipt("0x" + "11" * 32)
 
 
@@ -143,12 +153,7 @@ def test_a_receipt_whose_block_has_just_left_the_chain_is_none(there, mined):
     numbers = dict.fromkeys(("status", "gasUsed", "effectiveGasPrice", "blockNumber"), "0x1")
     receipt = {**numbers, "transactionHash": "0x1", "blockHash": "0x" + "aa" * 32, "from": who, "to": who, "logs": []}
 
-    def make(asked):
-        if isinstance(asked, list):
-            return [{"id": each["id"], "result": head} for each in asked]
-        return {"id": asked["id"], "result": "0x1" if asked["method"] == "eth_chainId" else receipt}
-
-    with server(echoed(make)) as url:
+    with server(echoed(telling(receipt, head))) as url:
         found = Chain(HttpNode(url, limits=SMALL)).receipt("0x" + "11" * 32)
 
     assert (found is not None) == mined

@@ -6,7 +6,7 @@ import tomllib
 from collections import defaultdict
 from pathlib import Path
 
-from engine.policy.rulebook import MEMBERS, RULES
+from engine.policy.rule_table import MEMBERS, RULES
 from engine.signals.catalogue import names
 
 ROOT = Path(__file__).resolve().parents[2]

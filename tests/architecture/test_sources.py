@@ -1,4 +1,4 @@
-from engine.policy.rulebook import MEMBERS, RULES
+from engine.policy.rule_table import MEMBERS, RULES
 from tests.architecture.sources import PAGE, ids, listed, marked, page
 
 

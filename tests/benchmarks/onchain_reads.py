@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from adapters.evm.anvil import AnvilNode
 from adapters.evm.batch_reads import PROGRAM, READER, Reads, packed
 from adapters.evm.contract import Contract, Query
+from adapters.evm.deploy_builder import account
 from adapters.evm.price_guard import pool_reads
 from adapters.evm.transactions import Executor
 from contracts_abi import load
@@ -187,8 +188,9 @@ def _rebalance(s: Stage, web3: Any, asked: Sequence[Asked], rounds: int) -> list
             transfer.call({"from": payer.address})
         for _ in range(3):
             terms = {"from": payer.address, "nonce": web3.eth.get_transaction_count(payer.address)}
-            raw = payer.sign_native(transfer.build_transaction(terms))
-            assert web3.eth.wait_for_transaction_receipt(web3.eth.send_raw_transaction(raw))["status"] == 1
+            signed = web3.eth.account.sign_transaction(transfer.build_transaction(terms), account(6).key)
+            sent = web3.eth.send_raw_transaction(signed.raw_transaction)
+            assert web3.eth.wait_for_transaction_receipt(sent)["status"] == 1
 
     candidates = {NAIVE: Candidate(naive), REBALANCE: Candidate(ours)}
     goals = [Goal(REBALANCE, NAIVE, 0.05)]

@@ -9,7 +9,8 @@ from typing import Any
 
 from eth_utils.address import to_checksum_address
 
-from adapters.evm.contract import Contract, encode_constructor
+from adapters.evm.abi import encode_constructor
+from adapters.evm.contract import Contract
 from adapters.evm.deploy_builder import Builder
 from engine.orders import Address
 

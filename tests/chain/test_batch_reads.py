@@ -113,7 +113,7 @@ def test_answers_do_not_depend_on_how_they_travel(s, overrides, size):
 
 
 def query_alone(s: Stage, query):
-    from adapters.evm.contract import decode_result
+    from adapters.evm.abi import decode_result
 
     return decode_result(query.entry, s.chain.call(query.to, query.data))
 

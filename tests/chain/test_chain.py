@@ -11,8 +11,8 @@ import pytest
 from adapters.evm.anvil import start_anvil
 from adapters.evm.chain import Chain, Reverted, connect
 from adapters.evm.deploy_builder import Builder, account
+from adapters.evm.http_node import HttpNode
 from adapters.evm.reverts import reason_of
-from adapters.evm.rpc import HttpNode
 from adapters.evm.world import World, open_world
 from engine.errors import ChainMismatch, ConfigError, OrderRejected, OutcomeUnknown, VenueUnavailable
 

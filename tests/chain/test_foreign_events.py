@@ -181,6 +181,76 @@ class TestSettlement:
         assert found.key == found.entries[0].key == fill.key
 
 
+@pytest.mark.fault("F98")
+class TestTransfers:
+    def give(self, s: Stage, units: int) -> None:
+        s.world.mint(s.chain, "USDC", account(5).address, units)
+        stranger(s).send(s.tokens["USDC"].contract, "transfer", s.holder.safe, units)
+
+    def test_tokens_a_stranger_sent_are_owed_an_explanation_and_alarm_nobody(self, s):
+        mark = s.chain.height()
+        self.give(s, 12_500_000)
+        final(s)
+
+        (found,) = watcher(s).since(mark).events
+
+        (entry,) = found.entries
+        assert (found.kind, found.alarms) == (ForeignKind.DEPOSIT, False)
+        assert [(leg.account, leg.amount.units) for leg in entry.legs] == [
+            ("assets:defi:vault", 12_500_000),
+            ("equity:suspense:defi", -12_500_000),
+        ]
+        assert found.key == entry.key == f"chain:{s.chain.chain_id}:{found.receipt.transaction_hash}:USDC"
+        assert entry.evidence["by"] == account(5).address
+
+    def test_what_left_without_a_word_of_the_safe_alarms(self, s):
+        self.give(s, 12_500_000)
+        mark = s.chain.height()
+        data = s.tokens["USDC"].contract.encode("transfer", account(7).address, 5_000_000)
+        s.chain.request("anvil_setBalance", s.holder.safe, hex(WAD))
+        s.chain.request("anvil_impersonateAccount", s.holder.safe)
+        call = {"from": s.holder.safe, "to": s.world["USDC"], "data": "0x" + data.hex()}
+        s.chain.mined(s.chain.request("eth_sendTransaction", call))
+        final(s)
+
+        (found,) = watcher(s).since(mark).events
+
+        assert (found.kind, found.alarms) == (ForeignKind.WITHDRAWAL, True)
+        assert found.entries[0].legs[0].amount == Money.of(-5, USDC)
+
+    def test_a_settlement_explains_what_it_pays_and_a_gift_on_top_of_it_is_not_explained(self, s):
+        s.run((s.lyra, order("lyra", s.put(), "10", Money.of("-2100", SUSD))))
+        mark = s.chain.height()
+        advance(s.chain, s.world, at=EXPIRY, eth_usd=Decimal(1500))
+        stranger(s).send(s.world.contract("lyra-short-collateral"), "settleOptions", [1])
+        final(s)
+        (settled,) = watcher(s, *executed(s)).since(mark).events
+        paid = next(log for log in settled.receipt.logs if log["address"].lower() == s.world["sUSD"].lower())
+        gift = {**paid, "data": "0x" + (7 * WAD).to_bytes(32, "big").hex()}
+
+        found = list(watcher(s).of(replace(settled.receipt, logs=(*settled.receipt.logs, gift))))
+
+        assert [each.kind for each in found] == [ForeignKind.SETTLEMENT, ForeignKind.DEPOSIT]
+        assert found[1].entries[0].legs[0].amount == Money.of(7, SUSD)
+
+    def test_tokens_that_moved_in_a_batch_of_ours_belong_to_its_fills(self, s):
+        mark = s.chain.height()
+        s.run((s.cheap, supply("aave-cheap", WETH, "1")))
+        final(s)
+
+        assert watcher(s, *executed(s)).since(mark).events == ()
+
+    @pytest.mark.fault("F99")
+    def test_another_block_gives_the_same_key(self, s):
+        mark = s.chain.height()
+        self.give(s, 1_000_000)
+        final(s)
+        (found,) = watcher(s).since(mark).events
+        moved = replace(found.receipt, block=found.receipt.block + 1, block_hash="0x" + "ab" * 32)
+
+        assert [each.key for each in watcher(s).of(moved)] == [found.key]
+
+
 class TestExecution:
     def other_owners(self, s: Stage):
         data = s.tokens["USDC"].contract.encode("transfer", account(7).address, 12 * 10**6)
@@ -220,9 +290,8 @@ class TestExecution:
         tx = self.other_owners(s)
         receipt = watcher(s).since(mark).events[0].receipt
         failed = s.safe.topic("ExecutionFailure")
-        logs = tuple(
-            {**log, "topics": [failed, *log["topics"][1:]]} if log["topics"][1:2] == [tx.hash] else log
-            for log in receipt.logs
+        logs = tuple(  # what its inner call logged went with it
+            {**log, "topics": [failed, *log["topics"][1:]]} for log in receipt.logs if log["topics"][1:2] == [tx.hash]
         )
 
         (found,) = watcher(s).of(replace(receipt, logs=logs))

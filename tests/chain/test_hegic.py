@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from adapters.evm.contract import event_topic, selector
+from adapters.evm.abi import event_topic, selector
 from adapters.evm.deploy_builder import Builder, account
 from adapters.evm.hegic import HegicOptions, StrategyAddress
 from contracts_abi import load

@@ -13,6 +13,7 @@ from adapters.evm.liquidity_wire import RangePool, stake
 from adapters.evm.uniswap import PriceGuard, UniswapSwaps
 from engine.errors import MarketDataError, OrderRejected, VenueError
 from engine.instruments import Cash
+from engine.ledger.liquidity_fees import of_fill
 from engine.money import Money
 from engine.orders import Order, OrderId, OrderLeg
 from engine.positions import Sleeve
@@ -148,6 +149,8 @@ class TestRanges:
             assert s.balance(code) - before[code] == sum(got)
             assert min(got) > 0
         assert fees.evidence["income"] == "liquidity_fees"
+        posted = {leg.account: leg.amount for leg in of_fill(fees, closing).legs if leg.amount.currency == USDC}
+        assert posted["income:liquidity_fees:defi"] == -posted["assets:defi:vault"]
         # white paper 6.4.1: what swaps pay in, fee on top, falls to liquidity L as L times the move of the root price;
         # the price fell through the whole range once, and rose through both halves of it
         low, high = float(wanted.lower), float(wanted.upper)

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from adapters.evm.contract import event_topic, selector
+from adapters.evm.abi import event_topic, selector
 from adapters.evm.deploy_builder import Builder
 from adapters.evm.opyn import OpynOptions
 from adapters.evm.opyn_wire import Otoken

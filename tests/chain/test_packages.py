@@ -1,6 +1,5 @@
 """Pinned packages: only the pinned bytes get in, and every interface is the published one."""
 
-import hashlib
 from pathlib import Path
 
 import pytest
@@ -67,6 +66,7 @@ def test_a_package_changed_in_the_cache_is_refused_and_counts_as_missing(
         packages.artifact("uniswap-v3-core", "UniswapV3Factory", tmp_path)
 
 
+@pytest.mark.fault("F65")
 def test_every_interface_we_hold_is_part_of_the_published_one(fetched_packages: None) -> None:
     rows = contracts_abi.sources()["contract"]
     for name, row in rows.items():
@@ -86,11 +86,30 @@ def test_an_interface_without_a_package_says_where_it_was_published() -> None:
     assert all(contracts_abi.load(name) for name in rows)
 
 
-def test_an_interface_changed_by_one_byte_is_refused() -> None:
-    row = contracts_abi.sources()["contract"]["erc20"]
-    text = (Path(contracts_abi.__file__).parent / "erc20.json").read_bytes()
+@pytest.mark.fault("F65")
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (b'"name": "transfer"', b'"name": "many_msg_babbage"'),  # another function under the name we call
+        (b'"recipient"', b'"amount"'),  # parameters that say something else
+        (b"address", b"uint160"),  # the same bytes, another selector
+        (b" ", b"  "),
+    ],
+)
+def test_an_interface_that_was_tampered_with_is_refused(tmp_path, monkeypatch, before, after) -> None:
+    original = Path(contracts_abi.__file__).parent
+    text = (original / "erc20.json").read_bytes()
+    assert before in text
+    (tmp_path / "erc20.json").write_bytes(text.replace(before, after, 1))
+    monkeypatch.setattr(contracts_abi, "files", lambda _: tmp_path)
 
-    assert hashlib.sha256(text).hexdigest() == row["sha256"]
+    with pytest.raises(ConfigError, match="interface erc20 refused: the file is not the one"):
+        contracts_abi.load.__wrapped__("erc20")
+    (tmp_path / "erc20.json").write_bytes(text)
+    assert contracts_abi.load.__wrapped__("erc20") == contracts_abi.load("erc20")
+
+
+def test_an_interface_that_nobody_listed_is_refused() -> None:
     with pytest.raises(ConfigError, match="unknown"):
         contracts_abi.load("erc21")
 

@@ -8,7 +8,7 @@ from math import exp
 
 import pytest
 
-from adapters.evm.contract import event_topic, selector
+from adapters.evm.abi import event_topic, selector
 from adapters.evm.deploy_builder import Builder
 from adapters.evm.power import PowerMarketVenue
 from contracts_abi import load

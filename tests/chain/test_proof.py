@@ -106,7 +106,7 @@ def transaction(s: Stage, sender, to: str, data: bytes) -> str:
 @pytest.mark.fault("F50")
 def test_a_token_that_keeps_a_fee_on_transfer_does_not_move_what_its_event_says(s):
     someone = Builder(s.chain, account(8))
-    contract = create(someone, "fee_token", 10**12, 100)
+    contract = create(someone, "odd_token", 10**12, 6, 100, (1).to_bytes(32))
     token = Token(Currency("FEE", 6), contract.address)
     logs = someone.send(contract, "transfer", s.holder.safe, 10**6)
     receipt = s.chain.mined(str(logs[0]["transactionHash"]))

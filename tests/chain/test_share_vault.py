@@ -6,7 +6,8 @@ from decimal import Decimal
 
 import pytest
 
-from adapters.evm.contract import Contract, selector
+from adapters.evm.abi import selector
+from adapters.evm.contract import Contract
 from adapters.evm.deploy_builder import Builder
 from adapters.evm.share_vault import SharePriceGuard, ShareVaults
 from adapters.evm.share_vault_wire import ListedVault

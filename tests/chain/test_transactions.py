@@ -33,7 +33,7 @@ class Wire:
 
     def __init__(self, node) -> None:
         self.node, self.name, self.can_fork, self.finality_depth = node, node.name, node.can_fork, node.finality_depth
-        self.limits = node.limits
+        self.limits, self.takes_overrides = node.limits, node.takes_overrides
         self.before: Callable[[int], None] = lambda count: None
         self.after: Callable[[int], None] = lambda count: None
         self.sent: list[bytes] = []

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 from eth_utils.crypto import keccak
 
+from adapters.evm.abi import selector
 from adapters.evm.chain import Reverted
-from adapters.evm.contract import selector
 from adapters.evm.deploy_builder import Builder, account, interface
 from adapters.evm.deploy_safe import deploy_safe
 from adapters.evm.packages import package

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from adapters.evm.chain import Chain, Reverted
 from adapters.evm.contract import Contract
 from adapters.evm.deploy_builder import Builder, account
-from adapters.evm.rpc import HttpNode
+from adapters.evm.http_node import HttpNode
 from adapters.evm.transactions import Executor, GasPolicy
 from adapters.evm.wire import hex0x
 from adapters.safe.alternatives import Alternatives

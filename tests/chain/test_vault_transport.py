@@ -21,7 +21,7 @@ class FaultyNode:
 
     def __init__(self, node) -> None:
         self.node, self.name, self.can_fork = node, node.name, node.can_fork
-        self.finality_depth = node.finality_depth
+        self.finality_depth, self.takes_overrides = node.finality_depth, node.takes_overrides
         self.lose_reply = self.lose_request = False
         self.sent: list[str] = []
 

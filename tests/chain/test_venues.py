@@ -8,6 +8,7 @@ from decimal import Decimal
 import pytest
 
 from adapters.evm.deploy_builder import Builder, account
+from adapters.evm.lyra_wire import open_long
 from adapters.evm.onchain_state import OnchainReader
 from adapters.evm.uniswap import PriceGuard
 from adapters.evm.world import advance, set_eth_price
@@ -219,6 +220,43 @@ class TestLyra:
             s.lyra.calls(replace(asked, limit=Money.of("-2100", USDC)))
         with pytest.raises(OrderRejected, match="no cost in sUSD"):
             s.lyra.calls(replace(asked, limit=Money.of("2100", SUSD)))
+
+    def test_what_is_bought_again_is_added_to_the_position_and_sold_in_one(self, s):
+        first, more = put(s), put(s, "5", "-1100")
+        s.run((s.lyra, first))
+
+        said = [call.description for call in s.lyra.calls(more)]
+        (fill,) = s.lyra.read(more, s.run((s.lyra, more)))
+        (held,) = s.lyra.owned(s.holder.safe)
+
+        assert said[1].endswith("for at most 1,100 sUSD, added to position 1")
+        assert (held["positionId"], held["amount"]) == (1, 15 * 10**18)
+        assert fill.changes[0].held.units == 5 * 10**18
+        assert s.lyra.positions(s.holder.safe) == {s.put().id: 15 * 10**18}
+        s.run((s.lyra, put(s, "-15", "1")))
+        assert s.lyra.positions(s.holder.safe) == {}
+        assert s.lyra.owned(s.holder.safe) == []
+
+    def test_an_option_of_another_strike_or_right_is_a_position_of_its_own(self, s):
+        listing = next(option for option in s.lyra.listings() if option.strike == 1800)
+        call = s.lyra.instrument(listing, "C")
+        s.run((s.lyra, put(s)))
+
+        s.run((s.lyra, order("lyra", call, "1", Money.of("-900", SUSD))))
+
+        assert sorted(p["amount"] for p in s.lyra.owned(s.holder.safe)) == [10**18, 10 * 10**18]
+
+    def test_the_market_adds_to_nobody_elses_position(self, s):
+        theirs, someone, sold = put(s, "1", "-300"), Builder(s.chain, account(5)), s.tokens["sUSD"].contract
+        s.world.mint(s.chain, "sUSD", someone.address, 300 * 10**18)
+        for call in s.lyra.calls(theirs):
+            someone.send_data(call.to, call.data)
+        listed = s.lyra.listed(theirs, s.put())
+        assert [p["amount"] for p in s.lyra.owned(someone.address)] == [10**18]
+        assert sold.read(s.chain, "allowance", someone.address, s.world["lyra-market"]) == 0
+
+        with pytest.raises(OrderRejected, match=r"would revert: call .* OnlyOwnerCanAdjustPosition"):
+            s.vault.propose(open_long(s.lyra.market, put(s), listed, 1), deadline=s.deadline())
 
     def test_selling_more_than_is_held_is_refused(self, s):
         s.run((s.lyra, put(s)))

@@ -273,6 +273,20 @@ def test_recorded_chains_give_the_golden_terms_and_the_recorded_close(
     assert unaided.level == pytest.approx(close, abs=0.05)
 
 
+@pytest.mark.requirement("D01")
+@pytest.mark.requirement("D05")
+@pytest.mark.parametrize(
+    ("name", "rate", "moved"),
+    [("spx-2022-06-10", 0.0125, 0.014), ("spx-2023-02-07", 0.0465, 0.036), ("spx-2023-09-14", 0.0545, 0.029)],
+)
+def test_no_rate_at_all_moves_the_index_by_hundredths(name: str, rate: float, moved: float) -> None:
+    chain = read_chain(recorded(f"chains/{name}.csv"))
+
+    level, without = (volatility_index(chain, RateCurve((1.0,), (r,), "stated")).level for r in (rate, 0.0))
+
+    assert level - without == pytest.approx(moved, abs=0.0005)
+
+
 def test_a_recorded_chain_too_narrow_for_the_index_still_has_forwards() -> None:
     chain = read_chain(recorded("chains/spx-2026-07-23-near.csv.gz"))
 

@@ -8,6 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.journeys.prepared import opened, prepared
+
+__all__ = ["opened", "prepared"]
+
 ROOT = Path(__file__).parents[2]
 SHARED = ROOT.parent / "shared" / "data"
 

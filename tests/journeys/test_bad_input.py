@@ -29,6 +29,16 @@ CASES = [
     (["demo", "--rpc", "http://127.0.0.1:1"], 20),
     (["init", "."], 2),
     (["simulate", "fork", "absent.json"], 2),
+    (["surface", "absent.csv"], 30),
+    (["surface", "nan.csv"], 30),
+    (["surface", "."], 30),
+    (["price"], 2),
+    (["price", "SPXW 2018-05-12 P 2600"], 2),
+    (["margin"], 2),
+    (["margin", "--book", "saturday.csv"], 2),
+    (["stress", "--book", "empty.csv"], 2),
+    (["stress", "--book", "."], 2),
+    (["allocate", "--book", "mixed.csv"], 2),
 ]
 FILES = {
     "empty.csv": "",
@@ -39,6 +49,8 @@ FILES = {
         "Puts,Last Sale,Net,Bid,Ask,Volume,IV,Delta,Gamma,Open Interest\n"
         "Fri Mar 03 2023,SPXW230303C04000000,0,0,NaN,2,0,0,0,0,0,4000.00,SPXW230303P04000000,0,0,1,2,0,0,0,0,0\n"
     ),
+    "saturday.csv": "quantity,instrument,sleeve,venue\n1,SPXW 2018-05-12 P 2600,,\n",
+    "mixed.csv": "quantity,instrument,sleeve,venue\n1,SPX 2018-05-18 P 2600 PM,,\n",
     "cap.toml": '[limits]\nsleeve_cap = "26%"\n',
     "fifteen.toml": "[limits]\nsleeve_cap = 15\n",
     "unknown.toml": "[limits]\nsleeve_max = 1\n",

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -94,6 +95,24 @@ def test_another_chain_than_the_configured_one_is_refused_before_anything_is_rea
 
     assert refused.returncode == 78
     assert "chain id 31337 refused: chain id 1 is configured" in refused.stderr
+
+
+@pytest.mark.requirement("S41", "D12")
+def test_what_one_run_opened_leaves_less_of_the_sessions_cap_to_the_next(applied, desk, plan, tmp_path):
+    assert applied["applied"].returncode == 0
+    policy = tmp_path / "policy.toml"
+    policy.write_text("[layering]\ncap_always = true\n", encoding="utf-8")
+    orders = json.loads(Path(plan).read_text(encoding="utf-8"))["orders"]
+    paid = sum(
+        -int(order["limit"]["units"]) / 10 ** order["limit"]["decimals"] for order in orders if order["role"] == "hedge"
+    )
+
+    explained = json.loads(hedge("explain", "-C", desk, "--policy", policy, "--json", check=0).stdout)
+
+    (tail,) = (layer for layer in explained["layers"] if layer["layer"] == "tail")
+    cap = 0.25 * 0.30 * 1_000_000  # of defined-risk capital
+    assert paid > 1_000
+    assert tail["session_room_usd"] == pytest.approx(cap - paid, abs=100)
 
 
 def test_a_cap_edited_above_a_quarter_stops_every_command_of_the_desk(desk):

@@ -2,11 +2,13 @@
 
 import json
 from contextlib import redirect_stderr, redirect_stdout
+from html import escape
 from io import StringIO
 
 import pytest
 import typer
 
+from engine.report.wording import typeset
 from scripts.explain import explain as verb
 from scripts.hedge import run
 from tests.journeys.conftest import SHARED
@@ -62,6 +64,39 @@ def test_a_condor_of_seventeen_days_is_due_into_the_next_tenor(document):
 
     assert due["triggers"] == ["few days left"]
     assert "2023-03-17" in due["combo"]
+
+
+@pytest.mark.requirement("D25", "D31", "D26", "S90", "S91")
+def test_what_is_held_asks_for_its_roll_its_harvest_and_no_trade_of_its_delta(document):
+    roll, harvest, delta = document["held"]
+
+    assert roll.startswith("1 SPXW 2023-02-24 3885/3935/4400/4450 due to roll, few days left: roll 1 condors to ")
+    assert harvest.startswith("harvest 1 SPXW 2023-02-24 3885/3935/4400/4450: 17 days are left")
+    assert ": hold; loyalty trades 0, motion " in delta
+
+
+@pytest.mark.requirement("S77", "X07", "X10", "D24")
+def test_text_document_and_page_of_a_strained_day_give_the_same_reasons(tmp_path):
+    page, chain = tmp_path / "why.html", SHARED / "chains" / "spx-2022-06-10.csv"
+    text = explained("--chain", chain, "--data", SHARED, "--html", page)
+    document = json.loads(explained("--chain", chain, "--data", SHARED, "--json"))
+    html = page.read_text(encoding="utf-8")
+
+    assert (document["regime"]["zone"], document["leverage"]) == ("high volatility", 0.0)
+    assert document["hedge_ratio"] > 1.0
+    for line in (*document["withheld"], *document["flips"], *document["regime"]["reasons"]):
+        assert line in text
+        assert escape(typeset(line), quote=False) in html or escape(typeset(line)) in html
+    for rule in document["rules"]:
+        if rule["fires"]:
+            assert rule["rule"] in text and rule["rule"] in html  # noqa: PT018
+            assert rule["says"] in text and rule["source"] in html  # noqa: PT018
+    ages = {reading["signal"]: reading["age_days"] for reading in document["readings"] if reading["value"] is not None}
+    assert 0.0 <= ages["vix"] < 1.0
+    assert ages["inflation_rising"] > 30
+    unseen = {reading["signal"]: reading["why"] for reading in document["readings"] if reading["value"] is None}
+    assert unseen["ad_divergence"] == "no source gives advances, declines"
+    assert "no source gives advances, declines" in html
 
 
 @pytest.mark.requirement("S08", "S52")

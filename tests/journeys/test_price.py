@@ -86,6 +86,19 @@ def test_a_recorded_chain_prices_the_strike_it_lists_inside_its_own_quote(capsys
 
 
 @pytest.mark.journey
+@pytest.mark.requirement("D20")
+def test_an_estimated_beta_of_a_reit_is_shrunk_towards_its_size_bucket(capsys, tmp_path):
+    """0.6 and 1.0, each with an error of 0.3, meet at 0.8: 100 shares at 53 move as 4,240 USD of index."""
+    book = tmp_path / "reit.csv"
+    book.write_text("quantity,instrument,sleeve,venue\n100,O share,,\n", encoding="utf-8")
+    mark = "O share=53,beta=0.6,error=0.3,bucket=1.0,bucket_error=0.3"
+
+    document = told(capsys, "--book", book, "--json", "--mark", mark)
+
+    assert document["book"]["greeks"]["SPX"]["delta"] == pytest.approx(4240)
+
+
+@pytest.mark.journey
 @pytest.mark.parametrize(
     ("arguments", "code", "why"),
     [
@@ -97,6 +110,7 @@ def test_a_recorded_chain_prices_the_strike_it_lists_inside_its_own_quote(capsys
         (["VIXY share", "--mark", "VIXY share=nan"], 2, "no number"),
         (["VIXY share", "--mark", "VIXY share=-3"], 2, "above zero"),
         (["VIXY share", "--mark", "VIXY share=25,colour=1"], 2, "unknown colour"),
+        (["O share", "--mark", "O share=53,beta=0.6,error=0.3"], 2, "comes with error, bucket, bucket_error"),
         (["WETH", "--mark", "SPXW 2018-05-11 P 2600=3"], 2, "takes no such mark"),
         (["WETH", "--book", "absent.csv"], 2, "not read"),
         (["WETH", "--chain", "absent.csv"], 30, "absent"),

@@ -84,7 +84,7 @@ def test_sleeves_and_instruments_of_the_document_add_up(ran):
 def test_limits_stand_with_their_headroom(ran):
     limits = {row["limit"]: row for row in ran[0]["limits"]}
 
-    assert set(limits) == {"sleeve_cap", "drawdown_2sd", "quick_ratio", "session_new_outer", "beta"}
+    assert set(limits) == {"sleeve_cap", "chain_cap", "drawdown_2sd", "quick_ratio", "session_new_outer", "beta"}
     assert limits["drawdown_2sd"]["headroom"] == pytest.approx(0.06 - limits["drawdown_2sd"]["reading"])
     assert limits["quick_ratio"]["reading"] > 1
     assert limits["beta"]["binding"] is False
@@ -138,6 +138,39 @@ def test_the_table_reads_in_words(book):
     assert "gap: binding cell October 1987" in shown
     assert "every hard limit holds" in shown
     assert "kept" in shown
+
+
+@pytest.mark.journey
+@needs_chain
+@pytest.mark.fault("F83")
+def test_a_bare_call_is_unbounded_and_never_kept(tmp_path):
+    bare = tmp_path / "bare.csv"
+    bare.write_text("quantity,instrument,sleeve,venue\n900000,USD,,\n-1,SPXW 2023-03-24 C 4500,,\n", encoding="utf-8")
+
+    shown = stress("--chain", CHAIN, "--book", bare, "--pack", "gap", check=31).stdout
+    document = json.loads(stress("--chain", CHAIN, "--book", bare, "--pack", "gap", "--json", check=31).stdout)
+
+    assert "UNBOUNDED" in shown
+    assert "kept" not in shown
+    rows = document["packs"]["gap"]["rows"]
+    assert {(row["stated_loss_usd"], row["within_stated_loss"]) for row in rows} == {(None, None)}
+
+
+@pytest.mark.journey
+@needs_chain
+def test_a_mark_given_by_hand_stands_for_the_future_that_the_chain_does_not_quote(book, tmp_path):
+    hedged = tmp_path / "hedged.csv"
+    hedged.write_text(BOOK + "2,VX 2023-03-22,,\n", encoding="utf-8")
+    mark = "VX 2023-03-22=19.9"
+
+    out = stress("--chain", CHAIN, "--book", hedged, "--pack", "gap", "--mark", mark, "--json", check=0)
+    bare = stress("--chain", CHAIN, "--book", book, "--pack", "gap", "--json", check=0)
+
+    document, without = json.loads(out.stdout), json.loads(bare.stdout)
+    assert f"mark given: {mark}" in document["assumptions"]
+    assert document["nav_usd"] == pytest.approx(without["nav_usd"])  # a future is worth nothing when it is bought
+    first, plain = (found["packs"]["gap"]["rows"][0] for found in (document, without))
+    assert first["loss_usd"] < plain["loss_usd"]  # it gains when the index falls
 
 
 @pytest.mark.journey

@@ -82,3 +82,19 @@ def test_american_options_have_no_surface(capsys):
     assert hedge_surface(recorded("chains/spy-2023-09-14.csv")) == 30
 
     assert "american" in capsys.readouterr().err.lower()
+
+
+@pytest.mark.fault("F76")
+@pytest.mark.fault("F77")
+def test_a_crossed_quote_and_a_strike_listed_twice_are_named_beside_the_smiles(chain, tmp_path, capsys):
+    *head, row, last = chain.read_text(encoding="utf-8").splitlines()
+    cells = row.split(",")
+    cells[4], cells[5] = "9", "8"
+    spoilt = tmp_path / "spoilt.csv"
+    spoilt.write_text("\n".join([*head, ",".join(cells), last, last]), encoding="utf-8")
+
+    assert hedge_surface(spoilt, "--rate", "4.2%", "--json") == 0
+
+    told = {row["code"]: row for row in json.loads(capsys.readouterr().out)["findings"]}
+    assert told["crossed"]["strikes"] == [float(cells[11])]
+    assert told["duplicate_strike"]["strikes"] == [float(last.split(",")[11])]

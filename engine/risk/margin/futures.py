@@ -22,7 +22,9 @@ class InitialMargin:
     def __post_init__(self) -> None:
         if not (math.isfinite(self.usd) and self.usd > 0):
             raise InputError(
-                f"initial margin of {self.root} refused", why=f"{self.usd} USD", todo="give a positive sum of dollars"
+                f"initial margin of {self.root} refused",
+                why=f"{self.usd:,.2f} USD",
+                todo="give a positive sum of dollars",
             )
 
 

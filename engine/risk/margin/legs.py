@@ -41,7 +41,9 @@ class MarginLeg:
         if self.option.inverse or self.option.settlement not in _LISTED:
             raise InvalidStructure(f"{name} is not a listed cash-settled option; no broker rule covers it")
         if not (math.isfinite(self.mark) and self.mark >= 0 and math.isfinite(self.level) and self.level > 0):
-            raise InvalidStructure(f"{name}: mark {self.mark} and underlying {self.level} must be numbers of points")
+            raise InvalidStructure(
+                f"{name}: mark {self.mark:g} and underlying {self.level:g} must be numbers of points"
+            )
 
     @property
     def account(self) -> tuple[str, str, str, Settlement, Decimal]:
@@ -71,12 +73,13 @@ class MarginLeg:
         return self.venue, f"{o.underlying} {o.root} {o.settlement}", o.multiplier, o.expiry, o.right.value, o.strike
 
 
-def margin_legs(book: Book, view: PricingView) -> tuple[MarginLeg, ...]:
+def margin_legs(book: Book, view: PricingView, vix: float) -> tuple[MarginLeg, ...]:
     """
     The listed options of a book, netted by broker and contract, marked on `view`, in their total order.
 
-    Options of protocols are not a broker's business and are left out. Raises `InvalidStructure` for a
-    fraction of a contract, and `MissingQuote` where `view` has no smile for a leg.
+    `vix` is the index in points: options on it are priced on their future, but the rule's level is the cash
+    index (Cboe's VIX options specification). Options of protocols are not a broker's business and are left
+    out. Raises `InvalidStructure` for a fraction of a contract, and `MissingQuote` where `view` has no smile for a leg.
     """
     held: dict[tuple[str, VanillaOption], Decimal] = {}
     for position in book:
@@ -89,7 +92,7 @@ def margin_legs(book: Book, view: PricingView) -> tuple[MarginLeg, ...]:
             option=option,
             quantity=_whole(option, quantity),
             mark=float(unit_values(option, view, Scenarios.now())[0]) / float(option.multiplier),
-            level=_level(option, view),
+            level=vix if option.underlying == "VIX" else _level(option, view),
             venue=venue,
         )
         for (venue, option), quantity in held.items()
@@ -133,5 +136,4 @@ def _whole(option: VanillaOption, quantity: Decimal) -> int:
 
 
 def _level(option: VanillaOption, view: PricingView) -> float:
-    ground = ground_of(option, view, Scenarios.now())
-    return float(ground.forward[0]) if option.underlying == "VIX" else view.spot / ground.strike_unit
+    return view.spot / ground_of(option, view, Scenarios.now()).strike_unit

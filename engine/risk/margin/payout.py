@@ -4,36 +4,20 @@ import math
 from collections import defaultdict
 from collections.abc import Sequence
 
-import numpy as np
-
-from engine.errors import InvalidStructure
 from engine.instruments import VanillaOption
 from engine.positions import Book, Sleeve
 from engine.risk.margin.legs import MarginLeg
-from engine.risk.structures import Payoff, expiry_payoff
+from engine.risk.structures import Leg, expiry_payoff
 
 
-def max_payout(strikes: list[float], signs: list[int], quantities: list[float]) -> float:
+def max_payout(legs: Sequence[Leg]) -> float:
     """
-    Largest amount a same-expiry book can owe at settlement, in points, gross of premium.
+    Largest amount legs that settle together can owe, in points, gross of premium (D32 `max_payout`, D03).
 
-    The payoff is piecewise linear, so its minimum lies at zero, at a strike, or beyond the last one, where
-    a negative slope makes it infinite (D32 `max_payout`, D03). Raises `InvalidStructure` for numbers that
-    are no contract: a payout that is not a number must never read as nothing owed.
-
-    >>> max_payout([90.0, 95.0, 105.0, 110.0], [-1, -1, 1, 1], [1, -1, -1, 1])
-    5.0
+    Infinite where their payoff falls without end. Raises `InvalidStructure` as `expiry_payoff` does: a
+    payout that is not a number must never read as nothing owed.
     """
-    k, s, q = np.array(strikes), np.array(signs), np.array(quantities)
-    sound = np.isfinite(k) & (k > 0) & np.isfinite(q) & (np.abs(s) == 1)
-    if not sound.all():
-        broken = ", ".join(f"{quantity} at {strike}" for strike, quantity in zip(k[~sound], q[~sound], strict=True))
-        raise InvalidStructure(f"{broken}: strikes are positive numbers, quantities finite, signs +1 or -1")
-    if q[s > 0].sum() < 0:
-        return float("inf")
-    points = np.concatenate([[0.0], k])
-    payoff = (q * np.maximum(s * (points[:, None] - k), 0.0)).sum(axis=1)
-    return float(max(0.0, -payoff.min()))
+    return expiry_payoff(legs).max_loss
 
 
 def same_expiry_margin(book: Book) -> float:
@@ -42,27 +26,17 @@ def same_expiry_margin(book: Book) -> float:
 
     Infinite when some expiry has a short option without its wing (faults I5).
     """
-    groups: dict[tuple[str, str, object, str], list[tuple[VanillaOption, float]]] = defaultdict(list)
+    groups: defaultdict[tuple[object, ...], list[Leg]] = defaultdict(list)
     for position in book.of(Sleeve.CONDOR):
-        instrument = position.instrument
-        if isinstance(instrument, VanillaOption):
-            key = (position.venue, instrument.root, instrument.expiry, instrument.settlement)
-            groups[key].append((instrument, float(position.quantity)))
-    total = 0.0
-    for held in groups.values():
-        points = max_payout([float(o.strike) for o, _ in held], [o.right.sign for o, _ in held], [q for _, q in held])
-        total += points * float(held[0][0].multiplier)
-    return total
-
-
-def payoff_of(legs: Sequence[MarginLeg]) -> Payoff:
-    """Gross payoff at settlement of legs that settle together, points."""
-    return expiry_payoff([(leg.option, leg.quantity) for leg in legs])
+        option = position.instrument
+        if isinstance(option, VanillaOption) and position.quantity:
+            groups[position.venue, option.root, option.expiry, option.settlement].append((option, position.quantity))
+    return math.fsum(max_payout(legs) * float(legs[0][0].multiplier) for legs in groups.values())
 
 
 def payout_usd(legs: Sequence[MarginLeg]) -> float:
     """USD owed at worst by legs that settle together, premium left out; may be infinite (D32 `max_payout`)."""
-    return max(0.0, -payoff_of(legs).worst) * legs[0].multiplier
+    return max_payout([(leg.option, leg.quantity) for leg in legs]) * legs[0].multiplier
 
 
 def loss_usd(legs: Sequence[MarginLeg]) -> float:

@@ -77,14 +77,25 @@ def test_two_lines_of_one_instrument_are_one_position(write):
         ("nan,USDC,,", "not finite"),
         ("inf,USDC,,", "not finite"),
         (",USDC,,", "no number"),
-        ("1.5,SPXW 2023-03-24 P 3900,,", "decimal"),
-        ("1,SPXW 2023-03-24 X 3900,,", "'X' is not a valid Right"),
+        ("1.5,SPXW 2023-03-24 P 3900,,", "counted in steps of 1"),
+        ("0.0000001,USDC,,", "counted in steps of 0.000001"),
+        ("1,SPXW 2023-03-24 X 3900,,", "'X' is neither P nor C"),
+        ("1,SPXW 2023-03-25 P 3900,,", "nothing settles on Saturday 2023-03-25, the session before it is 2023-03-24"),
+        ("1,SPX 2023-04-07 P 3900,,", "nothing settles on Friday 2023-04-07, the session before it is 2023-04-06"),
+        ("1,lyra WETH 2023-04-01 P 1200,,", "nothing settles on Saturday"),
+        ("1,VIX 2023-03-14 C 30,,", "the monthly VIX contracts of March 2023 settle on 2023-03-22, none on 2023-03-14"),
+        ("1,VX 2023-03-15,,", "settle on 2023-03-22, none on 2023-03-15"),
+        ("1,SPX 2023-03-17 P 3900 PM,,", "SPX settles AM, not PM"),
+        ("1,SPXW 2023-03-17 P 3900 AM,,", "SPXW settles PM, not AM"),
+        ("1,VIX 2023-03-22 C 30 and more,,", "VIX settles AM, not and more"),
+        ("1,USDC,,,extra", "5 cell(s) where the first line has 4"),
+        ("1", "1 cell(s) where the first line has 4"),
         ("1,SPXW 2023-02-30 P 3900,,", "day"),
         ("1,SPXW 2023-03-24 P -3900,,", "must be positive"),
         ("1,SPXW 2023-03-24 P nan,,", "not finite"),
         ("1,<script>,,", "no token code"),
         ("1,pool WETH/USDC range 2000 1200 3000,,", "must rise"),
-        ("1,USDC,attic,", "'attic' is not a valid Sleeve"),
+        ("1,USDC,attic,", "'attic' is no sleeve; write condor, defi"),
         ("1,,,", "no such form"),
     ],
 )
@@ -95,10 +106,39 @@ def test_a_line_that_means_nothing_is_refused_by_its_number(write, line, why):
     assert why in str(refused.value)
 
 
-@pytest.mark.parametrize("text", ["", HEADER, "amount,thing\n1,USDC\n"])
-def test_a_file_without_rows_or_with_other_columns_is_refused(write, text):
-    with pytest.raises(InputError, match="other columns"):
+def test_blank_lines_and_the_mark_of_a_spreadsheet_change_nothing(write):
+    book = read_book(write("\ufeff" + HEADER + "\n , , ,\n2, SPXW 2023-03-24 P 3900 PM , ,\n"))
+
+    assert [(p.instrument.id, p.quantity) for p in book] == [("SPXW 2023-03-24 P 3900 PM", Decimal(2))]
+
+
+def test_a_refusal_counts_blank_lines_too(write):
+    with pytest.raises(InputError, match="line 5 refused"):
+        read_book(write(HEADER + "\n\n\nnan,USDC,,\n"))
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("", "it is empty or has other columns"),
+        ("amount,thing\n1,USDC\n", "it is empty or has other columns"),
+        (HEADER, "it holds no position"),
+        (HEADER + "\n\n", "it holds no position"),
+        (HEADER + '1,"USD,,\n', "line 2 is no CSV"),
+    ],
+)
+def test_a_file_without_rows_or_with_other_columns_is_refused(write, text, why):
+    with pytest.raises(InputError, match=why):
         read_book(write(text))
+
+
+@pytest.mark.parametrize(("made", "why"), [(b"\xff\xfe\x00", "no text from byte 0 on"), (None, "Is a directory")])
+def test_what_is_no_text_file_is_refused(tmp_path, made, why):
+    path = tmp_path / "book.csv"
+    path.mkdir() if made is None else path.write_bytes(made)
+
+    with pytest.raises(InputError, match=why):
+        read_book(path)
 
 
 def test_a_file_that_is_not_there_is_refused(tmp_path):

@@ -94,6 +94,46 @@ def test_a_file_that_contradicts_itself_is_refused_by_key_value_and_rule(write, 
     assert said in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            '[limits]\nsleeve_cap = "26%"\n',
+            (
+                "policy.toml: limits.sleeve_cap = 26%: Input should be less than or equal to 25% (S39, X05); "
+                "set a value above 0% and at most 25%"
+            ),
+        ),
+        (
+            "[hedge]\nratio = 1.5\n",
+            (
+                "policy.toml: hedge.ratio = 1.5: Input should be less than or equal to 1.3 (S53, D10); "
+                "set a value at least 0.7 and at most 1.3"
+            ),
+        ),
+        (
+            '[core]\ndefined_risk = "101%"\n',
+            (
+                "policy.toml: core.defined_risk = 101%: Input should be less than or equal to 100% (D12); "
+                "set a value above 0% and at most 100%"
+            ),
+        ),
+        (
+            "[limits]\nsleeve_cap = 0.2\n",
+            (
+                "policy.toml: limits.sleeve_cap = 0.2: a share is written as a percentage in quotes, "
+                '"15%", not 0.2 (S39, X05); correct the value'
+            ),
+        ),
+    ],
+)
+def test_a_refusal_names_key_path_value_allowed_range_and_rule(write, text, said):
+    with pytest.raises(ConfigError) as refused:
+        read_policy(write(text))
+
+    assert str(refused.value) == said
+
+
 @pytest.mark.requirement("X01", "X03")
 @pytest.mark.parametrize(
     ("written_so", "instead", "said"),

@@ -89,7 +89,7 @@ def test_a_newer_database_is_not_migrated_back(url, tamper):
 
 
 @pytest.mark.fault("F18")
-@pytest.mark.parametrize("down", ["0002", "0001"])
+@pytest.mark.parametrize("down", ["0003", "0002", "0001"])
 def test_up_down_up_keeps_every_row(url, down):
     option = posting.entry_for(fill("f", held(PUT, 1), cash(usd(-5))))
     with SqlJournal(url) as journal:

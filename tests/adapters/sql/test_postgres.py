@@ -40,7 +40,7 @@ def cut(url):
 def test_a_connection_lost_half_way_is_told_and_leaves_nothing(journal, postgres_url):
     def half_way():
         with journal.writing() as connection:
-            connection.exec_driver_sql("INSERT INTO records VALUES (1, 'note', 'k', 'at', 'b', 'p', 'h')")
+            connection.exec_driver_sql("INSERT INTO records VALUES (1, 'note', 'h')")
             cut(postgres_url)
 
     with pytest.raises(StorageError, match="cannot be reached"):

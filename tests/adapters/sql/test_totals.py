@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from adapters.sql.books import ValuationDays
+from adapters.sql.schema import written_instant
 from engine.entries import Account, Entry, EntryStatus, Leg
 from engine.instruments import Cash
 from engine.ledger import balances, posting, statements
@@ -157,7 +158,7 @@ def test_a_day_ends_at_its_valuation_point_also_when_the_clocks_change():
     ]
 
     for at in [*instants, *reversed(instants)]:
-        assert days.of(at) == balances.valuation_day(at).isoformat()
+        assert days.of(written_instant(at)) == balances.valuation_day(at).isoformat()
 
 
 def test_the_count_is_of_entries(journal):

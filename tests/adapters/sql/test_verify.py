@@ -29,11 +29,14 @@ def filled(journal):
 @pytest.mark.parametrize(
     ("statement", "serial"),
     [
-        ("UPDATE records SET body = 'x' WHERE serial = 1", 1),
-        ("UPDATE records SET at = '2020-01-01T00:00:00.000000+00:00' WHERE serial = 2", 2),
-        ("UPDATE records SET at = 'garbage' WHERE serial = 2", 2),
+        ("UPDATE records SET kind = 'note' WHERE serial = 1", 1),
+        ("UPDATE fills SET at = '2020-01-01T00:00:00.000000+00:00'", 2),
+        ("UPDATE fills SET at = 'garbage'", 2),
         ("UPDATE records SET hash = 'x' WHERE serial = 3", 3),
         ("DELETE FROM records WHERE serial = 4", 4),
+        ("DELETE FROM records WHERE serial = (SELECT max(serial) FROM records)", 11),
+        ("UPDATE instruments SET name = 'other' WHERE serial = 4", 4),
+        ("UPDATE instruments SET at = '2020-01-01T00:00:00.000000+00:00' WHERE serial = 4", 4),
         ("UPDATE intents SET payload = 'other'", 1),
         ("DELETE FROM intents", 1),
         ("UPDATE fills SET order_id = 'o-2'", 2),
@@ -49,6 +52,7 @@ def filled(journal):
         ("UPDATE approvals SET owner = '0xB'", 8),
         ("UPDATE plan_states SET state = 'applied' WHERE state = 'approved'", 9),
         ("UPDATE notes SET document = 'by you'", 10),
+        ("UPDATE notes SET at = '2020-01-01T00:00:00.000000+00:00'", 10),
         ("INSERT INTO notes VALUES (999, 'halt', 'forged', '2020-01-01T00:00:00.000000+00:00')", 999),
         ("INSERT INTO legs SELECT 999, 0, day, account, instrument, units FROM legs LIMIT 1", 999),
     ],
@@ -83,7 +87,7 @@ def test_no_program_updates_or_deletes_a_row(filled, table):
 
 
 def test_changing_a_row_through_the_journal_is_impossible_even_in_its_first_record(filled, tamper):
-    tamper("UPDATE records SET body = body || ' '")
+    tamper("UPDATE intents SET payload = payload || ' '")
 
     assert filled.verify().serial == 1
 

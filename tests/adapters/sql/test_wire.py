@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from adapters.sql.chain import GENESIS, link
 from adapters.sql.schema import written_instant
-from adapters.sql.wire import Digests, canonical, digest, instrument_text, read_instrument, written
+from adapters.sql.wire import Sides, canonical, digest, instrument_text, read_instrument, written
 from engine.entries import Account, Entry, Leg
 from engine.errors import InputError
 from engine.instruments import Cash
@@ -24,7 +24,7 @@ def test_an_entry_written_by_hand_is_its_canonical_text(entries, memo, evidence)
     for entry in [posting.capital(cash(usd(1)), key=memo, at=START), *entries]:
         mine = replace(entry, memo=memo, evidence=evidence)
 
-        text = written(mine, Digests())
+        text = written(mine, Sides())
 
         assert text.body == canonical(
             {
@@ -86,13 +86,13 @@ def test_text_that_only_looks_like_a_nul_is_kept(journal):
 
 
 def test_equal_instruments_have_one_digest_and_are_told_apart_from_others():
-    digests = Digests()
+    sides = Sides()
     legs = posting.entry_for(fill("f", held(PUT, 1), cash(usd(-5)))).legs
 
-    named = {digests.of(leg.instrument) for leg in legs}
+    named = {sides.of(leg.account, leg.instrument)[1] for leg in legs}
 
     assert len(named) == 2
-    assert {digests.of(replace(leg.instrument)) for leg in legs} == named
+    assert {sides.of(leg.account, replace(leg.instrument))[1] for leg in legs} == named
 
 
 def test_the_text_of_an_instrument_never_changes_when_its_kind_gains_a_term():

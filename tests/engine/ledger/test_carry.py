@@ -1,6 +1,7 @@
 """Entries that no exchange makes: variation, funding, interest, dividends, swap fees, liquidations, marks."""
 
 from collections import defaultdict
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from engine.entries import EntryStatus
 from engine.errors import InputError
-from engine.instruments import Perpetual
+from engine.instruments import Cash, Perpetual
 from engine.ledger import (
     balances,
     costs,
@@ -27,7 +28,8 @@ from engine.ledger import (
 )
 from engine.ledger.lots import Lots, Trade, after, realised
 from engine.money import ETH, USD, Money, usd
-from engine.positions import Sleeve
+from engine.orders import Fill, Order, OrderId, OrderLeg
+from engine.positions import Position, Sleeve
 from tests.engine.ledger.events import (
     DEBT,
     LINE,
@@ -203,6 +205,41 @@ class TestLiquidityFees:
 
         assert early.status is EntryStatus.IN_FLIGHT
         assert balances.book(journal).positions[0].held == Money(6, ETH)
+
+    def collected(self, **changes):
+        got = tuple(
+            Position(Cash(money.currency), money, Sleeve.DEFI, "safe") for money in (Money(5, ETH), Money(7, USDC))
+        )
+        named = {"income": "liquidity_fees", "instrument": POOL.id, "block_hash": "0xb"}
+        nothing = Money.zero(USDC)
+        fill = Fill("chain:1:x:4", OrderId("close"), START, got, {}, nothing, "swap fees", named)
+        asked = Order(
+            OrderId("close"), "ranges", Sleeve.DEFI, "hedge", (OrderLeg(POOL, Decimal(-1)),), nothing, nothing, "close"
+        )
+        return replace(fill, **changes), asked
+
+    def test_what_a_venue_says_was_collected_is_income_of_its_own_range(self):
+        entry = liquidity_fees.of_fill(*self.collected())
+
+        assert by_account(entry) == {
+            ("assets:defi:safe", "ETH"): 5,
+            ("assets:defi:safe", "USDC"): 7,
+            ("income:liquidity_fees:defi", "ETH"): -5,
+            ("income:liquidity_fees:defi", "USDC"): -7,
+        }
+        assert (entry.key, entry.status) == ("chain:1:x:4", EntryStatus.FINAL)
+        assert (entry.evidence["order"], entry.evidence["instrument"]) == ("close", POOL.id)
+
+    def test_a_collection_that_is_not_final_is_in_flight_under_its_block(self):
+        entry = liquidity_fees.of_fill(*self.collected(final=False))
+
+        assert (entry.key, entry.status) == ("chain:1:x:4@0xb", EntryStatus.IN_FLIGHT)
+
+    def test_fees_of_a_range_that_the_order_does_not_name_are_refused(self):
+        fill, asked = self.collected()
+
+        with pytest.raises(InputError, match="names no such range"):
+            liquidity_fees.of_fill(fill, replace(asked, legs=(OrderLeg(PUT, Decimal(-1)),)))
 
     def test_only_a_range_earns_them(self):
         with pytest.raises(InputError, match="only a range"):

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from engine.entries import Entry, Leg
-from engine.errors import OrderRejected, OutcomeUnknown
+from engine.errors import OrderRejected, OutcomeUnknown, VenueError
 from engine.instruments import Cash
 from engine.ledger.accounts import TRADING, assets
 from engine.money import USD, Money, usd
@@ -111,9 +111,9 @@ def posting(fill):
     return Entry(fill.key, NOW, fill.memo, legs)
 
 
-def gas(transaction_hash, receipt):
+def gas(receipt):
     legs = (Leg(assets(Sleeve.DEFI, "x"), usd(1), Cash(USD)), Leg(TRADING, usd(-1), Cash(USD)))
-    return Entry(f"gas:{transaction_hash}", NOW, "gas", legs)
+    return [Entry(f"gas:{receipt.transaction_hash}", NOW, "gas", legs)]
 
 
 def desk(dies_at=None, **changes):
@@ -121,7 +121,7 @@ def desk(dies_at=None, **changes):
     return Broker(told), Ramp(), Vault(told, **changes), Journal(told), told
 
 
-def run(broker, ramp, vault, journal, orders=None):
+def run(broker, ramp, vault, journal, orders=None, *, gas=gas, proof=lambda *_: None):
     made = plan(orders=orders) if orders is not None else plan()
     return execute(
         ApprovedPlan(made, ()),
@@ -130,6 +130,7 @@ def run(broker, ramp, vault, journal, orders=None):
         Clock(),
         posting=posting,
         gas=gas,
+        proof=proof,
         signed=lambda batch, _approved: SignedSafeTx(batch.transaction, b""),
         progress=lambda _step, _state: None,
     )
@@ -150,7 +151,7 @@ def test_every_effect_has_a_durable_intent_before_it():
         "intend order:t-3-ramp",
         "intend batch:0xaa",
         "send batch",
-        "post gas:0xaa",
+        "post gas:0x1",
         "post chain:1",
     ]
 
@@ -180,6 +181,32 @@ def test_a_batch_that_succeeded_without_a_trace_of_its_order_is_not_posted():
         run(broker, ramp, vault, journal)
 
     assert "chain:1" not in journal.posted
+
+
+@pytest.mark.fault("F28")
+def test_a_batch_whose_balances_deny_its_fills_posts_nothing_and_is_done_nowhere():
+    broker, ramp, vault, journal, _ = desk()
+    asked = []
+
+    def deny(batch, receipt, fills):
+        asked.append((batch.id, receipt.transaction_hash, [fill.key for fill in fills]))
+        raise VenueError("batch does not add up", why="the balance moved otherwise", todo="halt")
+
+    with pytest.raises(VenueError, match="does not add up"):
+        run(broker, ramp, vault, journal, proof=deny)
+
+    assert asked == [("b1", "0x1", ["chain:1"])]
+    assert not {"chain:1", "gas:0x1"} & journal.posted.keys()
+
+
+@pytest.mark.fault("F20")
+def test_a_batch_that_cost_us_no_gas_posts_its_fills_alone():
+    broker, ramp, vault, journal, _ = desk()
+
+    run(broker, ramp, vault, journal, gas=lambda _: [])
+
+    assert "chain:1" in journal.posted
+    assert "gas:0x1" not in journal.posted
 
 
 def test_a_batch_that_is_not_final_is_not_called_done():

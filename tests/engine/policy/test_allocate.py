@@ -32,7 +32,7 @@ from engine.risk.view import pricing_view
 
 MARKET = demo_day(date(2018, 4, 25))
 LENDING = tuple(
-    LendingMarket(name, "DAI", rate, 0.03, 0.80, 0.75, 1e7, 0.5, 0.0, rate * 1.6, 0.6, 0.8)
+    LendingMarket(name, "DAI", rate, 0.03, 0.80, 0.75, 1e7, 0.5, 0.0, rate * 1.6, 0.6, 0.8, recourse=False)
     for name, rate in (("cheap", 0.044), ("dear", 0.14))
 )
 SNAPSHOT = MARKET.with_chain(
@@ -234,17 +234,6 @@ def _legs(offer):
 
 def _lots(option, n):
     return Position(option, Money.of(Decimal(n), option.unit), Sleeve.CONDOR, "paper")
-
-
-@pytest.mark.requirement("S39")
-def test_a_sleeve_over_its_cap_leaves_nothing_to_hold_and_is_named():
-    over = FUNDED.plus([Position(Cash(USDC), Money.of(200_000, USDC), Sleeve.DEFI, "vault")])
-
-    target = decided(over).target
-
-    assert target.core is None
-    assert target.conflict == ("sleeve_cap",)
-    assert "smallest conflicting set: sleeve_cap" in target.reasons[0]
 
 
 @pytest.mark.requirement("D33")

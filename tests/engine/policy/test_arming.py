@@ -6,7 +6,8 @@ from engine.policy.consensus import Decision
 from engine.policy.layers import Combine, LayerTable
 from engine.policy.outer_layer import OuterMode
 from engine.policy.rule import Finding, findings
-from engine.policy.rulebook import LAYERS, RULES, compiled
+from engine.policy.rule_table import LAYERS, RULES
+from engine.policy.rulebook import compiled
 from engine.signals.catalogue import names
 from engine.signals.columns import read
 from tests.engine.signals.stores import axis, store

@@ -12,6 +12,7 @@ from engine.policy.committee import (
     OutsideWindow,
     ProposalExpired,
     QuorumNotMet,
+    Rejected,
     Stage,
     StillLocked,
     Vote,
@@ -61,7 +62,7 @@ def test_without_the_quorum_nothing_is_ever_executed(approves):
     proposal = with_votes(*approves)
 
     assert stage(BOARD, proposal, CLOSES) is Stage.REJECTED
-    with pytest.raises(QuorumNotMet, match="2-of-3 voted for it; it is rejected"):
+    with pytest.raises(Rejected, match="2-of-3 voted for it; it is rejected"):
         execute(BOARD, proposal, "d1gest", UNLOCKS)
 
 

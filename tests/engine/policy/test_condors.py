@@ -11,6 +11,7 @@ from engine import cycle
 from engine.instruments import Cash
 from engine.market import LendingMarket, OnchainState
 from engine.money import USD, Currency, Money, usd
+from engine.policy.capital_cost import loan_cost
 from engine.policy.condors import condor_offers
 from engine.policy.hedges import put_offers
 from engine.policy.ruling import Ruling
@@ -21,7 +22,7 @@ from engine.risk.view import pricing_view
 
 MARKET = demo_day(date(2018, 4, 25))
 LENDING = tuple(
-    LendingMarket(name, "DAI", rate, 0.03, 0.80, 0.75, 1e7, 0.5, 0.0, rate * 1.6, 0.6, 0.8)
+    LendingMarket(name, "DAI", rate, 0.03, 0.80, 0.75, 1e7, 0.5, 0.0, rate * 1.6, 0.6, 0.8, recourse=False)
     for name, rate in (("cheap", 0.044), ("dear", 0.14))
 )
 SNAPSHOT = MARKET.with_chain(
@@ -97,7 +98,7 @@ def test_the_credit_is_what_crossing_every_spread_brings():
 @pytest.mark.requirement("D16")
 @pytest.mark.parametrize(("ltv", "health"), [(0.50, 1.56), (0.60, 1.30), (0.70, 1.11), (0.75, 1.04)])
 def test_health_by_loan_to_value_is_the_worked_table(ltv, health):
-    market = LendingMarket("m", "DAI", 0.05, 0.03, 0.78, 0.75, 1e7, 0.5, 0, 0.04, 0.6, 0.8)
+    market = LendingMarket("m", "DAI", 0.05, 0.03, 0.78, 0.75, 1e7, 0.5, 0, 0.04, 0.6, 0.8, recourse=False)
     collateral = 100_000.0 / 0.99  # the function takes a stablecoin's haircut off
 
     assert stressed_health({"USDC": collateral}, market, ltv * 100_000, {"USDC": 1.0}, 0.0) == pytest.approx(
@@ -111,18 +112,18 @@ def test_what_a_cycle_must_earn_is_finding_ten(rate, cycle_cost):
     import math
 
     apr = math.log1p(rate)  # the finding states the effective rate
-    market = LendingMarket("m", "DAI", apr, 0.03, 0.78, 0.75, 1e12, 0.5, 0.0, apr * 0.8 / 0.5, 0.0, 0.8)
-    loop = {"ramp_fee": "0.10%", "protocol_loss": "0%", "liquidation_probability": "0%", "gas_usd": "400"}
+    market = LendingMarket("m", "DAI", apr, 0.03, 0.78, 0.75, 1e12, 0.5, 0.0, apr * 0.8 / 0.5, 0.0, 0.8, recourse=False)
+    loop = {"ramp_fee": "0.10%", "protocol_loss": "0%", "governance_loss": "0%", "liquidation_probability": "0%", "gas_usd": "400"}
     policy = Policy.model_validate({"loop": loop})
 
-    annual = cycle.loan_cost(market, 600_000.0, policy)
+    annual = loan_cost(market, 600_000.0, policy)
 
     assert annual * 45 / 365 == pytest.approx(cycle_cost, abs=0.00005)
 
 
 def test_tax_lowers_the_rate_part_of_a_loans_cost_and_nothing_else():
     def cost(tax):
-        return cycle.loan_cost(LENDING[0], 50_000.0, Policy.model_validate({"capital": {"tax": tax}}))
+        return loan_cost(LENDING[0], 50_000.0, Policy.model_validate({"capital": {"tax": tax}}))
 
     rate = cost("0%") - cost("50%")
     assert cost("0%") - cost("25%") == pytest.approx(rate / 2)

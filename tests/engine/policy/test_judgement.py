@@ -10,7 +10,7 @@ from engine.errors import ConfigError, MissingQuote
 from engine.policy.consensus import Decision
 from engine.policy.judgement import Judgement, hedge_ratio_of, judgement
 from engine.policy.regime import TermStructure, Zone
-from engine.policy.rulebook import RULES
+from engine.policy.rule_table import RULES
 from engine.policy.settings import Policy
 from engine.signals.observations import Observations, Series
 from tests.adapters.files.chains import RECORDED

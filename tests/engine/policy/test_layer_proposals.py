@@ -18,7 +18,7 @@ from engine.policy.layers import Role, days_to_expiry
 from engine.policy.outer_layer import OuterMode
 from engine.policy.outer_proposal import OuterMarket, outer_trade
 from engine.policy.regime import Regime, TermStructure, Zone
-from engine.policy.rulebook import RuleText
+from engine.policy.rule_text import RuleText
 from engine.policy.scaling import ScalingRules
 from engine.policy.settings import LayeringSettings, Policy
 from engine.positions import Book, Position, Sleeve
@@ -173,7 +173,8 @@ def test_every_layer_says_whether_it_opens_and_what(snapshot, view, condor):
     assert by_name["tail"].trade.legs
     assert not by_name["overlay"].allowed
     assert "the committee says no action (X17)" in by_name["overlay"].reason
-    assert "not" not in by_name["vix-first"].trade.why
+    assert "0 of 849 USD (D10)" in by_name["vix-first"].trade.why
+    assert "(S21, D30)" in by_name["vix-first"].trade.why
     assert by_name["outer-short"].reason == "no rule arms it"
 
 

@@ -11,7 +11,7 @@ from engine.instruments import Right
 from engine.policy.bands import Band, Horizons
 from engine.policy.layers import DEFAULT, Kind, LayerTable, Role, days_to_expiry, widened
 from engine.policy.outer_layer import OuterMode
-from engine.policy.rulebook import LAYERS
+from engine.policy.rule_table import LAYERS
 from engine.policy.wings import BeyondBreakEven, OutOfTheMoney, WingBasis
 from engine.pricing.events import wing_scale
 

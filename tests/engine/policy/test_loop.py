@@ -66,7 +66,7 @@ def test_every_borrowed_dollar_is_collateral_margin_or_fee(ltv, phi, fee):
 
 
 STOPS = [
-    ({"project_return": 0.08}, "gate"),
+    ({"project_return": 0.08}, "short by"),
     ({"health": 1.4999}, "health"),
     ({"quick_ratio": 0.99}, "quick ratio"),
     ({"drawdown": 0.0601}, "drawdown"),

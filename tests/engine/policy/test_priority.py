@@ -14,7 +14,8 @@ from engine.policy.priority import (
     sleeve_target,
 )
 from engine.policy.rule import Finding
-from engine.policy.rulebook import LAYERS, RULES, compiled
+from engine.policy.rule_table import LAYERS, RULES
+from engine.policy.rulebook import compiled
 from engine.signals.catalogue import names
 
 WIDE = SleeveRoom(1.0, 1.0)

@@ -3,7 +3,9 @@ import pytest
 
 from engine.errors import ConfigError
 from engine.policy.consensus import Stance
-from engine.policy.rulebook import LAYERS, MEMBERS, RULES, MemberText, RuleText, ballots, compiled
+from engine.policy.rule_table import LAYERS, MEMBERS, RULES
+from engine.policy.rule_text import MemberText, RuleText
+from engine.policy.rulebook import ballots, compiled
 from engine.signals.catalogue import names
 from engine.signals.columns import Column, SignalTable
 from engine.signals.panel import Family

@@ -10,7 +10,7 @@ from engine.policy.layers import LayerTable
 from engine.policy.priority import SleeveCaps
 from engine.policy.regime import Regime, TermStructure, Zone
 from engine.policy.scaling import ScalingRules, addition, increment, room_left
-from engine.risk.session_cap import OuterEnd, OuterOrder
+from engine.risk.session_cap import OuterEnd, OuterOrder, session_use
 
 CLOSES = [datetime(2024, 1, 2, 21, 15, tzinfo=UTC) + timedelta(days=at) for at in range(3)]
 TABLE, RULES = LayerTable(), ScalingRules()
@@ -57,7 +57,7 @@ def test_three_runs_of_one_session_share_one_cap():
     at = CLOSES[0] - timedelta(hours=5)
     runs = [OuterOrder(OrderId(f"o-{n}"), at + timedelta(hours=n), 5, 5_000.0) for n in range(3)]
 
-    rooms = [room_left(runs[:n], CLOSES[0], CLOSES, defined_risk=300_000.0) for n in range(4)]
+    rooms = [room_left(session_use(runs[:n], CLOSES[0], CLOSES), defined_risk=300_000.0) for n in range(4)]
 
     assert rooms == [75_000.0, 50_000.0, 25_000.0, 0.0]
 
@@ -67,10 +67,10 @@ def test_an_order_that_still_works_counts_and_one_that_ended_does_not():
     order = OuterOrder(OrderId("o"), CLOSES[0] - timedelta(hours=1), 10, 5_000.0)
     ended = OuterEnd(OrderId("o"), CLOSES[0] + timedelta(hours=1))
 
-    working = room_left([order], CLOSES[1], CLOSES, defined_risk=300_000.0)
+    working = room_left(session_use([order], CLOSES[1], CLOSES), defined_risk=300_000.0)
 
     assert working == 25_000.0
-    assert room_left([order, ended], CLOSES[1], CLOSES, defined_risk=300_000.0) == 75_000.0
+    assert room_left(session_use([order, ended], CLOSES[1], CLOSES), defined_risk=300_000.0) == 75_000.0
 
 
 @pytest.mark.requirement("S41", "D12")
@@ -108,7 +108,7 @@ def test_a_lot_that_may_lose_anything_is_refused(loss):
 def test_two_rules_of_25_percent_have_two_names_and_two_denominators():
     defined_risk, nav = 300_000.0, 1_000_000.0
 
-    room = room_left([], CLOSES[0], CLOSES, defined_risk=defined_risk)
+    room = room_left(0.0, defined_risk=defined_risk)
 
     assert room == 75_000.0 != SleeveCaps(hard=0.25).hard * nav
     with pytest.raises(ConfigError, match=r"limits\.session_new_outer = 0\.3.*0\.25.*S41"):

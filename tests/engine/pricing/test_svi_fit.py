@@ -9,16 +9,10 @@ from scipy.optimize import least_squares
 from engine.errors import InputError
 from engine.pricing.surface_checks import crossings, wings_hold, worst_butterfly
 from engine.pricing.svi import RawSvi, SviSum, flat
-from engine.pricing.svi_fit import Limits, fewest_quotes, fit_svi
-from engine.pricing.svi_parameters import (
-    butterfly,
-    butterfly_gradient,
-    parameters_of,
-    smile_of,
-    variance,
-    variance_gradient,
-)
-from engine.pricing.svi_starts import Quotes
+from engine.pricing.svi_conditions import Limits
+from engine.pricing.svi_fit import fewest_quotes, fit_svi
+from engine.pricing.svi_parameters import Curves, parameters_of, smile_of
+from engine.pricing.svi_starts import Quotes, starting_points
 
 RANGE = Limits(-1.5, 1.0)
 K = np.linspace(-0.5, 0.25, 61)
@@ -141,16 +135,31 @@ def test_derivatives_by_parameter_are_those_of_differences() -> None:
     k = np.linspace(-1.0, 0.6, 9)
     steps = 1e-6 * np.eye(p.size)
 
-    def g(q: np.ndarray) -> np.ndarray:
-        return butterfly(q, k, variance(q, k))
+    def w(q: np.ndarray) -> np.ndarray:
+        return Curves.at(q, k).variance
 
+    def g(q: np.ndarray) -> np.ndarray:
+        return Curves.at(q, k).butterfly(w(q))
+
+    here = Curves.at(p, k)
     for value, gradient in (
-        (lambda q: variance(q, k), variance_gradient(p, k)),
-        (g, butterfly_gradient(p, k, variance(p, k))),
+        (w, here.variance_gradient),
+        (g, here.butterfly_gradient(here.variance, here.variance_gradient)),
     ):
         differences = np.stack([(value(p + step) - value(p - step)) / 2e-6 for step in steps], axis=1)
         np.testing.assert_allclose(gradient, differences, atol=1e-6)
     np.testing.assert_allclose(parameters_of(smile_of(p)), p, atol=1e-12)
+
+
+def test_starting_points_come_with_the_closest_first_and_within_their_wings() -> None:
+    quotes = _quotes(TRUE)
+
+    points = starting_points(quotes, 1, (0.0, 0.1))
+
+    missed = [float(np.sum(((Curves.at(p, K).variance - quotes.variance) * quotes.weight) ** 2)) for p in points]
+    assert missed == pytest.approx(sorted(missed))
+    assert points[:, 1:3].min() >= 0.0
+    assert points[:, 1:3].max() <= 0.1
 
 
 @pytest.mark.fault("F77")

@@ -1,5 +1,7 @@
 """A line against REIT shares: drawn within the haircut, called at the covenant."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -27,6 +29,15 @@ def test_a_fall_through_the_covenant_calls_back_down_to_what_would_be_lent():
     worth = np.array([100_000.0, 86_000.0, 85_000.0, 0.0])  # 60,000 owed: the covenant breaks below 85,714
 
     assert LINE.called(worth, 60_000.0) == pytest.approx([0.0, 0.0, 60_000 - 51_000, 60_000])
+
+
+@pytest.mark.requirement("S45", "S35")
+def test_without_recourse_no_more_is_called_than_the_shares_are_worth():
+    fenced = replace(LINE, recourse=False)
+
+    assert fenced.called([85_000.0, 40_000.0, 0.0], 60_000.0) == pytest.approx([9_000.0, 36_000.0, 0.0])
+    assert LINE.called([20_000.0], 60_000.0) == pytest.approx([48_000.0])
+    assert fenced.called([20_000.0], 60_000.0) == pytest.approx([20_000.0])
 
 
 @pytest.mark.requirement("S35")

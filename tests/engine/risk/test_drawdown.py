@@ -48,9 +48,8 @@ def test_the_golden_condor_has_the_stated_credit_and_maximum_loss(view, book):
     credit = -book_values(book, view, Scenarios.now())[0] / 100
 
     assert credit == pytest.approx(5.7612, abs=5e-5)
-    assert max_payout([5425, 5475, 6625, 6675], [-1, -1, 1, 1], [1, -1, -1, 1]) * 100 - credit * 100 == pytest.approx(
-        4423.88, abs=0.01
-    )
+    legs = [(position.instrument, position.quantity) for position in book]
+    assert 100 * (max_payout(legs) - credit) == pytest.approx(4423.88, abs=0.01)
 
 
 @pytest.mark.requirement("D11")
@@ -275,6 +274,11 @@ def test_a_book_without_am_options_has_no_opening_settlement(view, book):
 def test_a_denominator_that_is_no_positive_sum_is_refused(view, book, capital):
     with pytest.raises(InputError, match="committed capital"):
         book_drawdown(book, view, rule(view), capital)
+
+
+def test_a_refusal_tells_money_to_the_cent(view, book):
+    with pytest.raises(InputError, match=r"committed capital is -645\.00 USD"):
+        book_drawdown(book, view, rule(view), -645.0000000000036)
 
 
 def test_the_cells_that_size_calls_are_those_of_one_session_down(view):

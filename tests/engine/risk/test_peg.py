@@ -119,6 +119,7 @@ def test_a_peg_that_swings_about_its_threshold_does_not_flicker():
 
 
 @pytest.mark.requirement("S84")
+@pytest.mark.requirement("D21")
 def test_two_frozen_collaterals_or_a_tenth_of_health_is_a_cascade():
     frozen, fine = after([0.975]), after([1.0])
     frozen_debt = after([1.03], side=PegSide.DEBT)

@@ -144,6 +144,17 @@ def test_a_margin_that_cash_does_not_cover_is_a_forced_unwind():
     assert row.unwound
 
 
+@pytest.mark.fault("F83")
+def test_a_bare_call_keeps_to_no_stated_loss_because_none_can_be_stated():
+    call = spx(6200, "C", EXPIRY)
+    bare = condors(0, cash=500_000).plus([Position(call, Money(-1, call.unit), Sleeve.CONDOR, "broker")])
+
+    (row,) = table(bare, Scenarios.of(-0.1, names=["down"])).rows
+
+    assert row.stated_loss == math.inf
+    assert row.within_stated is None
+
+
 def test_a_book_without_debt_or_dues_has_no_bound():
     (row,) = table(condors(1, cash=50_000), Scenarios.of(0.0, names=["now"])).rows
 

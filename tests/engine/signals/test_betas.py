@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from engine.errors import InputError
-from engine.signals.betas import SIGNALS, Beta, beta, complex_factor, quarterly, rolling_beta, shrunk
+from engine.signals.betas import SIGNALS, Beta, beta, complex_factor, in_size_buckets, quarterly, rolling_beta, shrunk
 from engine.signals.columns import read
 from tests.engine.signals.stores import axis, store, walk
 
@@ -109,3 +109,23 @@ def test_no_beta_looks_ahead(seed, cut):
 def test_too_few_returns_are_refused():
     with pytest.raises(InputError):
         beta(np.ones(2), np.ones(2))
+
+
+@pytest.mark.requirement("D20")
+def test_a_noisy_small_holding_moves_to_the_beta_of_its_own_size():
+    """
+    Small ones 1.2, 1.6, 2.0: mean 1.6, variance 0.16 less a mean squared error of 0.04 leaves 0.12, so that
+    1.2 keeps 0.12 / (0.12 + 0.04) = 3/4 of its distance: 1.6 - 0.4 * 0.75 = 1.3. Large ones say one thing.
+    """
+    estimates = [Beta(b, 0.2) for b in (1.2, 0.9, 1.6, 0.9, 2.0, 0.9)]
+
+    found = in_size_buckets(estimates, [1e8, 9e10, 2e8, 8e10, 3e8, 7e10], buckets=2)
+
+    assert [one.beta for one in found] == pytest.approx([1.3, 0.9, 1.6, 0.9, 1.9, 0.9])
+
+
+@pytest.mark.requirement("D20")
+@pytest.mark.parametrize("values", [[1.0, 2.0, 3.0], [1.0, 2.0, 3.0, 0.0], [1.0, 2.0, 3.0, np.nan]])
+def test_a_universe_too_small_or_without_a_value_is_refused(values):
+    with pytest.raises(InputError, match="size buckets refused"):
+        in_size_buckets([Beta(1.0, 0.1)] * 4, values, buckets=2)

@@ -6,9 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.signals.columns import Axis, moment, read
-from engine.signals.macro import SIGNALS, bond_implied_wacc, forward_effective_rate, surprise, year_on_year
+from engine.signals.currency import SIGNALS as CURRENCY
+from engine.signals.currency import forward_effective_rate
+from engine.signals.macro import SIGNALS as MACRO
+from engine.signals.macro import bond_implied_wacc, surprise, year_on_year
 from engine.signals.observations import Observations, Series
 from tests.engine.signals.stores import axis, daily, walk
+
+SIGNALS = (*MACRO, *CURRENCY)
 
 DAY = np.timedelta64(24 * 60, "m")
 

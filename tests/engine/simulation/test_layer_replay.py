@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from engine.errors import ConfigError, InputError, MissingQuote
 from engine.policy.rule import rule_of
-from engine.policy.rulebook import LAYERS
+from engine.policy.rule_table import LAYERS
 from engine.signals.catalogue import names
 from engine.signals.columns import Axis, read
 from engine.simulation.layer_replay import (
@@ -181,7 +181,8 @@ def test_the_recorded_history_is_replayed_with_the_crises_where_they_were():
     import pandas as pd
 
     from adapters.files.observations import read_observations, session_axis
-    from engine.policy.rulebook import RULES, compiled
+    from engine.policy.rule_table import RULES
+    from engine.policy.rulebook import compiled
 
     spx_file, vix_file = recorded("equity/spx-daily-1999-2023.csv"), recorded("volatility/vix-daily-1990-2026.csv")
     started = process_time()

@@ -14,6 +14,7 @@ from engine.risk.valuation import PricingView
 from tests.engine.risk.contracts import FRIDAY, listed
 
 SMILE = Smile(FRIDAY, 0.1, 7380.0, 0.04, np.array([-0.5, 0.5]), np.array([0.18, 0.18]))
+VIX = 17.0  # the cash index; the future stands at 18.5
 VIX_SMILE = Smile(FRIDAY, 0.1, 18.5, 0.04, np.array([-0.5, 0.5]), np.array([0.9, 0.9]))
 VIEW = PricingView(
     FRIDAY, 7350.0, {("SPXW", FRIDAY): SMILE}, {"ETH": 3000.0}, {"ETH": 0.6}, vix_smiles={("VIX", FRIDAY): VIX_SMILE}
@@ -38,14 +39,14 @@ def test_contracts_are_netted_by_broker_and_marked_on_the_market():
         )
     )
 
-    legs = margin_legs(book, VIEW)
+    legs = margin_legs(book, VIEW, VIX)
 
     assert [(leg.option, leg.quantity, leg.venue) for leg in legs] == [
         (PUT, -3, "broker"),
         (VIX_CALL, 4, "broker"),
         (PUT, 2, "second"),
     ]
-    assert [leg.level for leg in legs] == [7350.0, 18.5, 7350.0]
+    assert [leg.level for leg in legs] == [7350.0, VIX, 7350.0]
     assert legs[0].mark == pytest.approx(legs[2].mark)
     assert 0 < legs[0].mark < 100
 
@@ -53,28 +54,28 @@ def test_contracts_are_netted_by_broker_and_marked_on_the_market():
 def test_sleeves_of_one_account_net_and_what_nets_to_nothing_is_left_out():
     other = Position(PUT, Money.of(3, PUT.unit), Sleeve.DEFI, "broker")
 
-    assert margin_legs(Book((position(PUT, -3), other)), VIEW) == ()
+    assert margin_legs(Book((position(PUT, -3), other)), VIEW, VIX) == ()
 
 
 def test_a_fraction_of_a_contract_is_refused():
     divisible = VanillaOption("SPXW", "SPX", FRIDAY, Decimal(7000), PUT.right, Decimal(100), Settlement.PM, decimals=2)
 
     with pytest.raises(InvalidStructure, match="whole contracts"):
-        margin_legs(Book((position(divisible, 0.5),)), VIEW)
+        margin_legs(Book((position(divisible, 0.5),)), VIEW, VIX)
 
 
 def test_a_leg_the_market_does_not_quote_is_refused():
     with pytest.raises(MissingQuote):
-        margin_legs(Book((position(listed(7000, "P", expiry=FRIDAY + timedelta(days=1)), -1),)), VIEW)
+        margin_legs(Book((position(listed(7000, "P", expiry=FRIDAY + timedelta(days=1)), -1),)), VIEW, VIX)
 
 
 @pytest.mark.requirement("D32")
 def test_a_mini_contract_stands_on_a_tenth_of_the_index():
     mini = listed(700, "P", root="XSP", underlying="XSP")
 
-    (held,) = margin_legs(Book((position(mini, -2),)), VIEW)
+    (held,) = margin_legs(Book((position(mini, -2),)), VIEW, VIX)
 
-    (full,) = margin_legs(Book((position(PUT, -2),)), VIEW)
+    (full,) = margin_legs(Book((position(PUT, -2),)), VIEW, VIX)
     assert (held.level, held.mark) == (735.0, pytest.approx(full.mark / 10.0))
 
 
@@ -83,4 +84,4 @@ def test_a_contract_that_has_settled_is_named_as_such():
     settled = listed(7000, "P", expiry=FRIDAY - timedelta(days=1))
 
     with pytest.raises(MissingQuote, match="it settled 2026-03-19"):
-        margin_legs(Book((position(settled, -1),)), VIEW)
+        margin_legs(Book((position(settled, -1),)), VIEW, VIX)

@@ -1,0 +1,41 @@
+"""Tokens that reached or left the vault without any deed of ours that explains them."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from adapters.evm.erc20 import Token, transferred
+from adapters.evm.wire import VAULT, Holder, change, evidence
+from engine.entries import Entry
+from engine.ledger.accounts import assets
+from engine.ledger.suspense import adopted
+from engine.ports import Receipt
+from engine.positions import Sleeve
+
+_HELD = assets(Sleeve.DEFI, VAULT)
+
+
+def unexplained(
+    tokens: Sequence[Token], holder: Holder, receipt: Receipt, explained: Sequence[Entry]
+) -> Iterator[Entry]:
+    """
+    Per token what one receipt moved in or out of the vault beyond `explained`, as an entry against suspense.
+
+    Nobody has to ask before he sends us tokens, and what a stranger gives is no income of ours before somebody
+    has said why (faults F98). Its key is the same whoever reads it, wherever in a block it stands.
+    """
+    for token in tokens:
+        said = sum(
+            leg.amount.units
+            for entry in explained
+            for leg in entry.legs
+            if leg.account == _HELD and leg.instrument == token.cash
+        )
+        if units := -transferred(token, receipt, sender=holder.safe) - said:
+            verb, way = ("sent", "to the vault") if units > 0 else ("taken", "from the vault")
+            yield replace(
+                adopted(
+                    change(token.cash, units), at=receipt.at, evidence={**evidence(receipt, 0), "by": receipt.sender}
+                ),
+                key=f"chain:{holder.chain_id}:{receipt.transaction_hash}:{token.currency}",
+                memo=f"{token.shown(abs(units))} {verb} {way} by {receipt.sender}, unexplained",
+            )
