@@ -124,6 +124,23 @@ def local_url(chain: "Chain") -> str:
     return chain.node.url
 
 
+def node_named(given: str) -> str:
+    """
+    A node's address as given, or out of the environment where given as `env:NAME`: a key in it is then on no
+    command line. Raises `InputError` where there is no such variable.
+    """
+    import os
+
+    from engine.errors import InputError
+
+    kind, _, name = given.partition(":")
+    if kind != "env":
+        return given
+    if not os.environ.get(name):
+        raise InputError("--rpc refused", why=f"the environment has no {name}", todo="set it to the node's address")
+    return os.environ[name]
+
+
 def start(workspace: Path) -> dict[str, Any]:
     """Start the chain in a process of its own and wait until it answers."""
     import subprocess

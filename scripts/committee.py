@@ -113,6 +113,8 @@ def committee(workspace: Path = _WORKSPACE, as_json: bool = _JSON) -> None:
                    "proposals": rows})  # fmt: skip
         return
     say(f"{quorum} members must agree; in force: {standing}")
+    if not rows:
+        return
     columns = ("policy", "stage", "proposed", "raises risk in", "votes", "says")
     table(
         "Before the committee",

@@ -142,8 +142,8 @@ def _local_chain(rpc: str, backend: str) -> "AbstractContextManager[tuple[Chain,
         elif rpc:
             world = base_world()
             with start_anvil(fork=rpc) as chain:
-                _require_world(chain, world, rpc)
-                yield chain, world, f"an anvil fork of {rpc}"
+                _require_world(chain, world)
+                yield chain, world, "an anvil fork of the node named"
         else:
             with open_world() as (base, world), start_anvil(fork=base) as chain:
                 yield chain, world, "an anvil fork of the local base chain"
@@ -151,13 +151,13 @@ def _local_chain(rpc: str, backend: str) -> "AbstractContextManager[tuple[Chain,
     return opened()
 
 
-def _require_world(chain: "Chain", world: "World", rpc: str) -> None:
+def _require_world(chain: "Chain", world: "World") -> None:
     from engine.errors import ConfigError
 
     absent = [name for name in ("safe-singleton", "lyra-market", "aave-cheap-pool") if not chain.code(world[name])]
     if absent:
         raise ConfigError(
-            f"{rpc} refused",
+            "--rpc refused",
             why=f"it does not carry the base world: no code at {', '.join(absent)}",
             todo="start one with `hedge chain up` and name its URL",
         )

@@ -18,6 +18,7 @@ from adapters.safe.simulation import NONCE_SLOT, as_if_approved
 from engine.errors import ConfigError, InputError
 from engine.orders import Plan, VaultBatch
 from engine.policy.settings import Policy
+from scripts import chain as local_chain
 from scripts import flow
 from scripts.desk import Desk, open_desk, open_journal
 from scripts.setup import executor_key
@@ -137,7 +138,7 @@ def _copied(where: Workspace, rpc: str, state: Path | None) -> Iterator[tuple[Ch
         with start_anvil(state=state, chain_id=wanted) as chain:
             yield chain, f"state {state.name} of chain {wanted}", chain.height()
         return
-    url = rpc or rpc_of(where)
+    url = local_chain.node_named(rpc) if rpc else rpc_of(where)
     with connect(url, expected_chain_id=wanted) as source:
         block = source.height()
     with start_anvil(fork=url, fork_block=block, chain_id=wanted) as chain:

@@ -4,7 +4,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from engine.cycle import Decision
+    from engine.instruments import VanillaOption
     from engine.policy.condors import CondorOffer
     from engine.policy.hedges import HedgeOffer
     from engine.policy.layer_proposals import LayerProposal
@@ -170,14 +173,37 @@ def _owed(decision: "Decision") -> "list[str]":
 
 
 def _shocked(decision: "Decision") -> str:
-    """What the book loses in the geopolitical shock: multiples down 15 %, VIX up 20, credit wider (S85)."""
-    from engine.risk.drawdown import borne_losses
+    """What the book as wanted loses at mid in the geopolitical shock: multiples down 15 %, VIX up 20 (S85)."""
+    from engine.money import Money
+    from engine.positions import Position, Sleeve
     from engine.risk.history_scenarios import gap_scenarios
+    from engine.risk.scenarios import Scenarios
+    from engine.risk.valuation import book_values
 
     pack = gap_scenarios(crypto_beta=decision.snapshot.crypto_beta)
     shock = pack.take([pack.names.index("geopolitical shock")])
-    loss, capital = float(borne_losses(decision.book, decision.view, shock)[0]), decision.frame.limits.capital
-    return f"a geopolitical shock would cost {loss:,.0f} USD, {loss / capital:.1%} of capital (S85)"
+    moved = [
+        Position(option, Money.of(quantity, option.unit), Sleeve.CONDOR, "wanted")
+        for option, quantity in _changed(decision)
+    ]
+    book = decision.book.plus(moved)
+    now, then = (float(book_values(book, decision.view, at)[0]) for at in (Scenarios.now(), shock))
+    capital = decision.frame.limits.capital
+    return f"a geopolitical shock would cost {now - then:,.0f} USD, {(now - then) / capital:.1%} of capital (S85)"
+
+
+def _changed(decision: "Decision") -> "Iterator[tuple[VanillaOption, int]]":
+    """Every contract that the decision trades at the broker, with its signed lots."""
+    from engine.policy.condors import CondorOffer
+    from engine.policy.hedges import HedgeOffer
+
+    for line in decision.target.core.changes if decision.target.core is not None else ():
+        if isinstance(line.terms, CondorOffer):
+            condor = line.terms.condor
+            for leg, quantity in zip(condor.legs, condor.quantities, strict=True):
+                yield leg, quantity * int(line.change)
+        elif isinstance(line.terms, HedgeOffer):
+            yield line.terms.option, int(line.change)
 
 
 def _ladder(decision: "Decision", condors: "list[tuple[CondorOffer, int]]") -> "list[str]":

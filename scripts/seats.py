@@ -83,10 +83,10 @@ def policy_of(workspace: "Workspace", journal: SqlJournal) -> Policy:
     if committee is not None:
         register = register_of(committee, journal)
         if policy_digest(policy) != policy_digest(register.policy):
-            stands = f"{policy_digest(register.policy)[:12]} is in force" if register.executed else "the default is"
+            stands = policy_digest(register.policy)[:12] if register.executed else "the default policy"
             raise ConfigError(
                 f"{path.name} {policy_digest(policy)[:12]} refused",
-                why=f"the committee has not executed it; {stands} (S89)",
+                why=f"the committee has not executed it; {stands} is in force (S89)",
                 todo=f"hedge policy propose {path} -C {workspace.root}",
             )
     return policy

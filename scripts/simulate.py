@@ -14,7 +14,9 @@ app.command("history")(history)
 def fork(
     plan_file: Path | None = typer.Argument(None, help="Plan file; without one the book as it stands."),
     workspace: Path = typer.Option(Path(), "-C", help="Workspace folder."),
-    rpc: str = typer.Option("", "--rpc", help="Copy this node's chain in place of the workspace's."),
+    rpc: str = typer.Option(
+        "", "--rpc", help="Copy this node's chain in place of the workspace's; env:NAME keeps a key unseen."
+    ),
     state: Path | None = typer.Option(None, "--state", help="Start from this dumped anvil state instead."),
     scenario: list[str] = typer.Option(
         ["calm"],

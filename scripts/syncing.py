@@ -32,7 +32,7 @@ def sync(desk: Desk) -> tuple[ForeignEvent, ...]:
         _remember(desk, desk.chain.heads().final)
         return ()
     found = watcher(desk).since(since)
-    news = _unknown(desk, found.events)
+    news = _unknown(desk, found.events) if found.events else ()
     entries = [entry for event in found.events for entry in event.entries]
     desk.journal.post([*entries, *_gas(desk)])
     if found.through > since:

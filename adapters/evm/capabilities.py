@@ -46,13 +46,13 @@ CAPABILITIES = (
         "Optimism and Arbitrum; dormant",
         Proof.PUBLISHED,
         {
-            "openPosition": "buy a listed put or call, or more of one held; total cost at most the limit",
-            "closePosition": "sell it back; proceeds at least the limit",
+            "openPosition": "buy a listed put or call, or more of one held, at most the limit; write where allowed",
+            "closePosition": "sell it back, at least the limit; buy a written one back, in part or whole",
             "settleExpiredBoard": "fix a board's settlement price; anybody may",
             "settleOptions": "pay out expired options; anybody may",
             "approve": _APPROVE,
         },
-        "long puts and calls of listed strikes; limit binds premium and fees together",
+        "written ones only under terms of writing, secured in full; one sale spans one position; limit binds fees too",
     ),
     Capability(
         "aave",
@@ -129,7 +129,7 @@ CAPABILITIES = (
         "Ethereum; dormant",
         Proof.OWN,
         {**_SWAPS, "redeemLong": "settlement value in ether after shutdown", "approve": _APPROVE},
-        "long only (a short takes native ether); its pool is a published one, its controller our own",
+        "long only: a short takes native ether, none is opened or closed; its pool is published, its controller ours",
     ),
     Capability(
         "opyn",
@@ -142,7 +142,7 @@ CAPABILITIES = (
             "operate": "write a put on its whole strike and sell it at the limit, redeem, settle a vault",
             "approve": _APPROVE,
         },
-        "write yes, buy only where a pool is listed; nothing pays before the price is final",
+        "write puts, buy where a pool is listed; a written put is not bought back, it stays to its final price",
     ),
     Capability(
         "hegic",

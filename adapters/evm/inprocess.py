@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from adapters.evm.chain import Chain
-from adapters.evm.inprocess_words import GAS_LIMIT, as_error, number, transaction, whole
+from adapters.evm.inprocess_words import GAS_LIMIT, block_named, call_of, error_of, raw_log, whole
 from adapters.evm.rpc import Reply
 from engine.errors import ConfigError
 
@@ -44,7 +44,7 @@ class InProcessNode:
             "eth_getTransactionCount": lambda who, at: hex(self._tester.get_nonce(who, self._at(at))),
             "eth_getCode": lambda who, at: self._tester.get_code(who, self._at(at)),
             "eth_getStorageAt": self._storage,
-            "eth_call": lambda call, at: self._tester.call(transaction(call), self._at(at)),
+            "eth_call": lambda call, at: self._tester.call(call_of(call), self._at(at)),
             "eth_estimateGas": self._estimate,
             "eth_sendRawTransaction": self._send_raw,
             "eth_getTransactionReceipt": self._receipt,
@@ -68,7 +68,7 @@ class InProcessNode:
         try:
             return {"result": word(*params)}
         except self._failures as failure:
-            return {"error": as_error(failure)}
+            return {"error": error_of(failure)}
 
     def ask_many(self, requests: Sequence[tuple[str, Sequence[object]]]) -> list[Reply]:
         """Replies to several reads, in the order asked."""
@@ -78,11 +78,11 @@ class InProcessNode:
         """Nothing is held that needs letting go."""
 
     def _block(self, tag: object) -> dict[str, Any]:
-        block: dict[str, Any] = self._tester.get_block_by_number(number(tag))
+        block: dict[str, Any] = self._tester.get_block_by_number(block_named(tag))
         return block
 
     def _block_by_number(self, tag: object, _full: bool) -> dict[str, Any] | None:
-        if isinstance(number(tag), int) and number(tag) > self._block("latest")["number"]:
+        if isinstance(block_named(tag), int) and block_named(tag) > self._block("latest")["number"]:
             return None
         block = self._block(tag)
         return {
@@ -101,11 +101,11 @@ class InProcessNode:
         """A block as eth-tester names it."""
         if isinstance(tag, Mapping):
             return self._tester.get_block_by_hash(tag["blockHash"])["number"]
-        return number(tag)
+        return block_named(tag)
 
     def _estimate(self, call: Mapping[str, str], at: object = "latest") -> str:
         """A generous share of a block, once the call goes through: py-evm estimates in a block stamped today."""
-        self._tester.call(transaction(call), self._at(at))
+        self._tester.call(call_of(call), self._at(at))
         return hex(GAS_LIMIT // 4)
 
     def _storage(self, who: str, slot: str, at: object) -> str:
@@ -127,7 +127,7 @@ class InProcessNode:
             "from": receipt["from"],
             "to": receipt["to"] or None,
             "contractAddress": receipt["contract_address"],
-            "logs": [log(log) for log in receipt["logs"]],
+            "logs": [raw_log(log) for log in receipt["logs"]],
         }
 
     def _transaction_by_hash(self, transaction_hash: str) -> dict[str, Any] | None:
@@ -150,12 +150,12 @@ class InProcessNode:
     def _logs(self, query: Mapping[str, Any]) -> list[dict[str, Any]]:
         one = self._at({"blockHash": query["blockHash"]}) if "blockHash" in query else None
         found = self._tester.get_logs(
-            from_block=number(query["fromBlock"]) if one is None else one,
-            to_block=number(query["toBlock"]) if one is None else one,
+            from_block=block_named(query["fromBlock"]) if one is None else one,
+            to_block=block_named(query["toBlock"]) if one is None else one,
             address=query["address"],
             topics=query["topics"] or None,
         )
-        return [log(log) for log in found]
+        return [raw_log(log) for log in found]
 
     def _set_next_timestamp(self, timestamp: int) -> None:
         self._next_timestamp = timestamp

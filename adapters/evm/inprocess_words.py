@@ -11,14 +11,17 @@ NOBODY = "0x0000000000000000000000000000000000000000"
 
 
 def whole(number: object) -> int:
+    """A whole number given as one or as 0x hex."""
     return number if isinstance(number, int) else int(str(number), 16)
 
 
-def number(tag: object) -> Any:
+def block_named(tag: object) -> Any:
+    """A block tag as eth-tester takes it: its number, or its word."""
     return int(tag, 16) if isinstance(tag, str) and tag.startswith("0x") else tag
 
 
-def transaction(call: Mapping[str, str]) -> dict[str, Any]:
+def call_of(call: Mapping[str, str]) -> dict[str, Any]:
+    """A call as eth-tester takes it, from nobody where no sender is named."""
     return {
         "from": call.get("from", NOBODY),
         "to": call["to"],
@@ -28,7 +31,8 @@ def transaction(call: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def log(log: Mapping[str, Any]) -> dict[str, Any]:
+def raw_log(log: Mapping[str, Any]) -> dict[str, Any]:
+    """A log as JSON-RPC writes it."""
     return {
         "address": log["address"],
         "topics": list(log["topics"]),
@@ -41,17 +45,18 @@ def log(log: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def as_error(failure: Exception) -> dict[str, object]:
+def error_of(failure: Exception) -> dict[str, object]:
+    """A refusal as the `error` of a JSON-RPC reply, with the revert's bytes where there are any."""
     text = str(failure)
     if type(failure).__name__ == "TransactionFailed":
-        data = revert_bytes(text)
+        data = _revert_bytes(text)
         return {"code": 3, "message": "execution reverted", "data": "0x" + data.hex()}
     if "nonce" in text.lower():
         return {"code": -32000, "message": f"nonce too low or too high: {text}"}
     return {"code": -32000, "message": text}
 
 
-def revert_bytes(text: str) -> bytes:
+def _revert_bytes(text: str) -> bytes:
     """eth-tester tells a revert string as it is and any other revert as the repr of its bytes."""
     if text.startswith(("b'", 'b"')):
         data = ast.literal_eval(text)

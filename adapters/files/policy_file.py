@@ -11,8 +11,9 @@ from pydantic.fields import FieldInfo
 from adapters.files.config import load_policy, parse_policy
 from engine.policy.judgement import rulebook, signals_for
 from engine.policy.layer_text import LayerText
+from engine.policy.money_text import PoolText
 from engine.policy.rule_text import MemberText, RuleText
-from engine.policy.settings import Policy, PoolText
+from engine.policy.settings import Policy
 from engine.policy.shares import share
 
 _HEAD = (

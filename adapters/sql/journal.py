@@ -139,12 +139,14 @@ class SqlJournal(Plans):
         Keep a venue's evidence and post what it means in one transaction; False if it was kept before.
 
         The entries are posted in either case, since posting twice changes nothing. Raises
-        `LedgerError` if the key is there with another document or order.
+        `LedgerError` if the key is there with another document or order, or if no intent `order:ORDER` was made
+        durable before: nobody here asked for it.
         """
         body = canonical({"order_id": order_id, "document": document})
         with self.writing() as connection:
             kept = connection.execute(select(_FILLS.c.order_id, _FILLS.c.document).where(_FILLS.c.key == key)).first()
             if kept is None:
+                _require_intended(connection, key, order_id)
                 serial = append(connection, "fill", key, written_instant(at), body)
                 row = {"serial": serial, "key": key, "order_id": order_id, "document": document, "at": at}
                 connection.execute(insert(_FILLS), row)
@@ -209,6 +211,16 @@ def _note(connection: Connection, topic: str, document: str, at: datetime) -> in
     serial = append(connection, "note", topic, written_instant(at), document)
     connection.execute(insert(_NOTES), {"serial": serial, "topic": topic, "document": document, "at": at})
     return serial
+
+
+def _require_intended(connection: Connection, fill: str, order_id: str) -> None:
+    intended = select(_INTENTS.c.serial).where(_INTENTS.c.key == f"order:{order_id}")
+    if connection.execute(intended).first() is None:
+        raise LedgerError(
+            f"fill {fill!r} refused",
+            why=f"no order {order_id!r} was ever sent from here",
+            todo="run `hedge reconcile`: it names what the venue holds, and `--adopt` takes it in",
+        )
 
 
 def _require_same(kind: str, key: str, kept: str, given: str) -> None:

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from engine.market import LendingMarket, MarketSnapshot
-from engine.policy.settings import Policy, PoolText
+from engine.policy.money_text import PoolText
+from engine.policy.settings import Policy
 
 _HOURS_A_DAY = 24.0
 

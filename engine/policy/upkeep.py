@@ -88,10 +88,9 @@ def upkeep(
     condors = [
         (offer, lots) for offer, lots in held.condors if lots > 0 and offer.condor.put_short.expiry > snapshot.asof
     ]
+    steward = Steward(wacc, days=policy.roll.days_min, drawdown=float(policy.limits.drawdown_2sd))
     return Upkeep(
-        _advice(
-            snapshot, view, book, policy, measure, condors, wacc, returns, readings, fee_per_contract, opened or {}
-        ),
+        _advice(condors, view, measure, steward, returns, fee_per_contract, readings(book), opened or {}),
         rolls_due(
             snapshot,
             view,
@@ -105,46 +104,27 @@ def upkeep(
         ),
         neutrality(book, view, capital=measure.limits.capital, crypto_beta=snapshot.crypto_beta),
         held.packages,
-        guarded(
-            wanted,
-            book,
-            view,
-            wacc=wacc,
-            capital=measure.limits.capital,
-            limit=measure.limits.drawdown_2sd,
-        ),
+        guarded(wanted, book, view, wacc=wacc, capital=measure.limits.capital, limit=measure.limits.drawdown_2sd),
     )
 
 
 def _advice(
-    snapshot: MarketSnapshot,
-    view: PricingView,
-    book: Book,
-    policy: Policy,
-    measure: Frame,
     condors: Sequence[tuple[CondorOffer, int]],
-    wacc: float,
+    view: PricingView,
+    measure: Frame,
+    steward: Steward,
     returns: Returns,
-    readings: Callable[[Book], tuple[LimitReading, ...]],
     fee: float,
+    limits: tuple[LimitReading, ...],
     opened: Mapping[Legs, float],
 ) -> tuple[Conducted, ...]:
     if not condors:
         return ()
     options = [leg for offer, _ in condors for leg in offer.condor.legs]
     beliefs = real_world(view, {(option.root, option.expiry) for option in options}, returns)
-    steward = Steward(
-        wacc,
-        days=policy.roll.days_min,
-        drawdown=float(policy.limits.drawdown_2sd),
-    )
-    return conducted(
-        condors,
-        Columns(view, measure.scenarios, beliefs, options, fee=fee),
-        steward,
-        limits_hold=all(one.breach() is None for one in readings(book)),
-        opened=opened,
-    )
+    columns = Columns(view, measure.scenarios, beliefs, options, fee=fee)
+    holds = all(one.breach() is None for one in limits)
+    return conducted(condors, columns, steward, limits_hold=holds, opened=opened)
 
 
 def _positions(legs: tuple[OrderLeg, ...]) -> list[Position]:

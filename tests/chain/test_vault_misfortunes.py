@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from adapters.evm.anvil import AnvilNode
-from adapters.evm.chain import Chain, Reverted
+from adapters.evm.chain import Chain, Reverted, connect
 from adapters.evm.deploy_builder import Builder, account
 from adapters.evm.http_node import HttpNode
 from adapters.evm.proof import proven
@@ -266,3 +266,20 @@ def test_ether_that_leaves_with_a_call_is_refused_however_it_is_described(s):
 
     assert s.chain.balance(s.holder.safe) == 10**18
     assert s.remembered == []
+
+
+@pytest.mark.fault("F56")
+def test_through_several_endpoints_that_agree_a_batch_is_rehearsed_whole_and_carried_out(s):
+    assert isinstance(s.chain.node, AnvilNode)
+    url = s.chain.node.url
+    with connect(f"{url} {url}") as both:
+        executor = Executor(both, owner(4), remember=s.remember, policy=GasPolicy(wait_seconds=5.0), local=True)
+        vault = SafeVault(both, s.settings, s.permits, executor)
+        signed = s.sign(s.small())
+
+        effects = vault.rehearse(signed.transaction)
+        receipt = vault.execute(signed)
+
+    assert effects is not None
+    assert effects.slots == {5}
+    assert (receipt.final, s.vault.state().nonce, len(s.remembered)) == (True, 1, 1)

@@ -161,10 +161,15 @@ def test_premium_is_routed_to_the_sleeve_only_while_every_limit_still_holds():
 
 
 @pytest.mark.requirement("S85")
-def test_a_decision_says_what_the_geopolitical_shock_would_cost(rich):
-    notes = values(layering(rich))["notes"]
+def test_a_decision_says_what_the_geopolitical_shock_would_cost_the_book_it_leads_to(rich):
+    # multiples -15 %, volatility +20 points, coins by their beta; the idle USDC keeps its peg
+    shock = Scenarios.of(spot=[np.log(0.85)], vol=[0.20])
+    cost = stress(rich, Kind.CONDOR, shock) + stress(rich, Kind.HEDGE, shock)
 
-    assert any(note.startswith("a geopolitical shock would cost") and note.endswith("(S85)") for note in notes)
+    (note,) = (each for each in values(layering(rich))["notes"] if each.endswith("(S85)"))
+
+    assert note.startswith(f"a geopolitical shock would cost {cost:,.0f} USD, ")
+    assert cost > 0
 
 
 def second(decision, *, lots, proceeds):
@@ -183,9 +188,9 @@ def second(decision, *, lots, proceeds):
     return next(one.trade for one in found if one.layer.name == "vix-second")
 
 
-def stress(decision, kind):
-    """USD lost by one kind of line two deviations down in one session, contract by contract."""
-    first, total = stress_grid(decision.view).take([0]), 0.0
+def stress(decision, kind, shock=None):
+    """USD lost by one kind of line, contract by contract; without a shock two deviations down in one session."""
+    first, total = shock or stress_grid(decision.view).take([0]), 0.0
     for line in decision.target.core.lines:
         if line.kind is kind:
             condor = kind is Kind.CONDOR

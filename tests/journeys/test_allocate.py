@@ -101,15 +101,15 @@ def test_at_fair_prices_nothing_is_proposed(policy):
     assert document["next"] == ["hedge stress"]
 
 
-@pytest.mark.requirement("S39")
+@pytest.mark.requirement("S40", "D33")
 def test_limits_in_conflict_are_named_with_exit_code_31(policy, tmp_path):
-    book = tmp_path / "too much on chain.csv"
-    book.write_text("quantity,instrument,sleeve,venue\n500000,USD,,\n500000,USDC,,\n", encoding="utf-8")
+    book = tmp_path / "too much ether.csv"  # half the book falls with the coins, and no option of the menu stops it
+    book.write_text("quantity,instrument,sleeve,venue\n500000,USD,,\n800,WETH,,\n", encoding="utf-8")
 
     refused = hedge_allocate("--policy", policy, "--book", book, check=31)
 
     assert refused.stdout == ""
-    assert "smallest conflicting set: sleeve_cap" in refused.stderr
+    assert "smallest conflicting set: drawdown_2sd" in refused.stderr
     assert len(refused.stderr.strip().splitlines()) == 1
 
 

@@ -68,11 +68,13 @@ def test_a_condor_of_seventeen_days_is_due_into_the_next_tenor(document):
 
 @pytest.mark.requirement("D25", "D31", "D26", "S90", "S91")
 def test_what_is_held_asks_for_its_roll_its_harvest_and_no_trade_of_its_delta(document):
-    roll, harvest, delta = document["held"]
+    roll, harvest, delta, *break_evens = document["held"]
 
     assert roll.startswith("1 SPXW 2023-02-24 3885/3935/4400/4450 due to roll, few days left: roll 1 condors to ")
     assert harvest.startswith("harvest 1 SPXW 2023-02-24 3885/3935/4400/4450: 17 days are left")
     assert ": hold; loyalty trades 0, motion " in delta
+    assert break_evens
+    assert all(line.endswith("within 6% (S15)") for line in break_evens)
 
 
 @pytest.mark.requirement("S77", "X07", "X10", "D24")

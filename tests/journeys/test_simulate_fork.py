@@ -208,12 +208,13 @@ def test_a_dumped_state_stands_in_for_the_chain(own):
     assert document["scenarios"][0]["positions"]
 
 
-def test_another_node_of_the_same_chain_is_copied_and_left_alone(own):
+def test_another_node_of_the_same_chain_is_copied_and_left_alone(own, monkeypatch):
     folder, plan = own
     with start_anvil(fork=url(folder)) as other:
         before = other.height()
+        monkeypatch.setenv("ANOTHER_NODE", other.node.url)  # a key in it would be on no command line
 
-        ran = fork(plan, "-C", folder, "--rpc", other.node.url, "--json")
+        ran = fork(plan, "-C", folder, "--rpc", "env:ANOTHER_NODE", "--json")
 
         assert other.height() == before
     assert ran.code in (0, 31)
@@ -233,6 +234,7 @@ def test_a_chain_without_the_desks_safe_is_refused_by_name(own):
     [
         (["--scenario", "price-halfed"], 2, "did you mean price-halved?"),
         (["--rpc", "http://127.0.0.1:9"], 20, "no connection"),
+        (["--rpc", "env:NO_SUCH_NODE"], 2, "the environment has no NO_SUCH_NODE"),
         (["--state", "/no/such/file"], 2, "no dumped state"),
         (["--state", __file__], 2, "no dumped state"),
         (["--rpc", "http://127.0.0.1:9", "--state", __file__], 2, "one chain to copy"),

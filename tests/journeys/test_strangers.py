@@ -180,6 +180,8 @@ def test_a_batch_that_was_remembered_and_never_left_is_sent_by_the_next_run_and_
         with pytest.raises(VenueUnavailable, match="the node is gone"):
             applied(desk, prepared)
     assert len(desk.unsettled()) == 1
+    with pytest.raises(VenueUnavailable, match="executor is busy"):
+        opened().executor.send(desk.tokens[0].address, desk.tokens[0].contract.encode("approve", account(6).address, 0))
 
     again = opened()
     outcome = applied(again, prepared)

@@ -1,4 +1,5 @@
 import hashlib
+import shutil
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -8,6 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from adapters.sql.journal import SqlJournal
+from adapters.sql.storage import database_url
+from adapters.sql.wire import canonical
 from engine.entries import Account, Entry, Leg
 from engine.errors import LedgerError
 from engine.instruments import Cash
@@ -106,6 +110,7 @@ def test_entries_after_a_serial_are_the_rest(journal):
 
 def test_a_fill_and_its_entries_are_kept_in_one_transaction(journal):
     entry = posting.entry_for(fill("f1", held(PUT, 1), cash(usd(-5))))
+    journal.intend("order:o-1", "{}", START)
 
     assert journal.record_fill("f1", "o-1", "{}", START, [entry]) is True
     assert journal.record_fill("f1", "o-1", "{}", START, [entry]) is False
@@ -117,6 +122,16 @@ def test_a_fill_and_its_entries_are_kept_in_one_transaction(journal):
     assert [f.key for f in journal.fills("o-1")] == ["f1"]
     assert journal.fills("o-2") == ()
     assert len(journal.fills()) == 1
+
+
+def test_a_fill_for_an_order_that_was_never_sent_is_refused_and_posts_nothing(journal):
+    entry = posting.entry_for(fill("f1", held(PUT, 1), cash(usd(-5))))
+
+    with pytest.raises(LedgerError, match="fill 'f1' refused: no order 'o-1' was ever sent"):
+        journal.record_fill("f1", "o-1", "{}", START, [entry])
+
+    assert journal.fills() == ()
+    assert journal.entries() == []
 
 
 def test_plans_and_notes_do_not_move_the_head_that_plans_are_made_from(journal):
@@ -152,6 +167,24 @@ def test_a_replay_gives_the_same_entries_and_the_same_book(journal, entries):
     read = journal.entries(after=before)
     assert read == mine
     assert set(balances.book(read)) == set(balances.book(mine))
+
+
+@pytest.mark.requirement("D34")
+@settings(each, max_examples=10)
+@given(entries=journals(most=8))
+def test_a_replay_into_an_empty_journal_gives_the_same_records_byte_for_byte(sqlite_template, tmp_path, entries):
+    tips, states = [], []
+    for _ in range(2):
+        copied = shutil.copy(sqlite_template, tmp_path / "replay.db")
+        with SqlJournal(database_url(copied)) as replayed:
+            replayed.post(states[0][0] if states else entries)
+            tips.append(replayed.tip())
+            states.append((replayed.entries(), list(replayed.balances().items()), replayed.daily()))
+        copied.unlink()
+
+    assert tips[0] == tips[1]
+    assert states[0] == states[1]
+    assert canonical([repr(each) for each in states[0]]) == canonical([repr(each) for each in states[1]])
 
 
 @pytest.mark.fault("F17")

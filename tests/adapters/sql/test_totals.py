@@ -139,6 +139,24 @@ def test_a_span_of_days_is_open_at_its_start_and_closed_at_its_end(journal, year
     assert journal.balances(until=day) == until
 
 
+def test_the_span_and_the_days_after_a_serial_are_those_of_the_entries(journal, year):
+    serial, _ = journal.head()
+    days = [balances.valuation_day(entry.at) for entry in year]
+    assert journal.span() == (min(days), max(days))
+    assert journal.days_after(serial) == ()
+
+    late = [moved(1, "late", at=START), moved(1, "later", at=START + timedelta(days=400))]
+    journal.post(late)
+
+    assert journal.days_after(serial) == tuple(balances.valuation_day(entry.at) for entry in late)
+    assert journal.span() == (min(days), balances.valuation_day(late[1].at))
+
+
+def test_an_empty_journal_has_no_span(journal):
+    assert journal.span() is None
+    assert journal.days_after(0) == ()
+
+
 @pytest.mark.fault("F24")
 def test_final_balances_leave_out_what_is_in_flight(journal, year):
     final = [entry for entry in year if entry.status is EntryStatus.FINAL]

@@ -14,7 +14,7 @@ DIGEST = "d" * 64
 
 @pytest.fixture
 def filled(journal):
-    journal.intend("i1", "payload", START)
+    journal.intend("order:o-1", "payload", START)
     journal.record_fill("f1", "o-1", "{}", START, [posting.entry_for(fill("f1", held(PUT, 1), cash(usd(-5))))])
     journal.save_plan(DIGEST, "{}", START)
     journal.save_approval(DIGEST, "0xA", "{}", START)

@@ -20,12 +20,13 @@ from engine.ledger import (
     reversal,
     settlement,
     slippage,
+    suspense,
     transfer,
     variation,
 )
 from engine.money import ETH, USD, Currency, Money, usd
-from engine.orders import Fill, OrderId
-from engine.positions import Position, Sleeve
+from engine.orders import Fill, Order, OrderId, OrderLeg
+from engine.positions import Book, Position, Sleeve
 from tests.engine.terms import spx
 
 START = datetime(2023, 2, 7, 15, 0, tzinfo=UTC)
@@ -37,6 +38,9 @@ PUT = spx(3800, "P")
 VX = Future("VX", "VIX", datetime(2023, 3, 22, 13, tzinfo=UTC), Decimal(1000))
 PERP, REIT = Perpetual("perp-v2", "ETH", USDC), FundShare("VNQ")
 POOL = LiquidityRange("uni", ETH, USDC, Decimal(1200), Decimal(2400), 3000)
+RANGE_ORDER = Order(
+    OrderId("o-2"), "uni", Sleeve.DEFI, "core", (OrderLeg(POOL, Decimal(1)),), usd(0), usd(0), "collect fees"
+)
 RWD = Currency("RWD", 18)
 LINE = credit_line.LineAccount("reit-line", usd(10**9), Decimal("0.065"), Decimal("0.005"))
 
@@ -192,10 +196,38 @@ def one_carry(draw, number):
 
 
 @st.composite
+def one_sighting(draw, number):
+    """The entries of one thing found at a venue, on day `number`."""
+    at, key = START + timedelta(days=number), f"e{number}"
+    match draw(st.integers(0, 4)):
+        case 0:
+            return [settlement.variation(Money(draw(amounts), USD), held(VX, 1), key=key, at=at)]
+        case 1:
+            return [suspense.adopted(cash(Money(draw(amounts), USD)), at=at, evidence={"why": "a fee of the exchange"})]
+        case 2:
+            owed = -draw(st.integers(10**6, 10**12))
+            book = Book((held(DEBT, owed, Sleeve.DEFI, "aave-v3"),))
+            stated = {DEBT.id: owed - draw(st.integers(1, 10**4))}
+            return [*lending.accruals(book, stated, at.date(), at=at, block=number)]
+        case 3:
+            change, block = held(SUPPLY, draw(wide), Sleeve.DEFI, "aave-v3"), {"block_hash": "0xa"}
+            seen = posting.entry_for(fill(key, change, at=at, final=False, evidence=block))
+            return [seen, *reversal.resolved(fill(key, change, at=at), [seen])]
+        case _:
+            earned = cash(Money(draw(positive), USDC), Sleeve.DEFI, "safe")
+            collected = fill(key, earned, at=at, evidence={"instrument": POOL.id})
+            return [liquidity_fees.of_fill(collected, RANGE_ORDER)]
+
+
+@st.composite
 def journals(draw, most=12):
     """Any sequence of events, as one list of entries with distinct keys."""
     count = draw(st.integers(0, most))
-    return [entry for number in range(count) for entry in draw(st.one_of(one_event(number), one_carry(number)))]
+    return [
+        entry
+        for number in range(count)
+        for entry in draw(st.one_of(one_event(number), one_carry(number), one_sighting(number)))
+    ]
 
 
 def days(*offsets):

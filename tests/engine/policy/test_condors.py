@@ -113,7 +113,13 @@ def test_what_a_cycle_must_earn_is_finding_ten(rate, cycle_cost):
 
     apr = math.log1p(rate)  # the finding states the effective rate
     market = LendingMarket("m", "DAI", apr, 0.03, 0.78, 0.75, 1e12, 0.5, 0.0, apr * 0.8 / 0.5, 0.0, 0.8, recourse=False)
-    loop = {"ramp_fee": "0.10%", "protocol_loss": "0%", "governance_loss": "0%", "liquidation_probability": "0%", "gas_usd": "400"}
+    loop = {
+        "ramp_fee": "0.10%",
+        "protocol_loss": "0%",
+        "governance_loss": "0%",
+        "liquidation_probability": "0%",
+        "gas_usd": "400",
+    }
     policy = Policy.model_validate({"loop": loop})
 
     annual = loan_cost(market, 600_000.0, policy)

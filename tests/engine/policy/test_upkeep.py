@@ -16,6 +16,8 @@ from engine.market import OnchainState, OptionListing
 from engine.money import USD, Currency, Money, usd
 from engine.orders import StateMark
 from engine.plan.sequence import broker_orders
+from engine.policy.candidates import Kind
+from engine.policy.capital_cost import cost_of_capital
 from engine.policy.condors import condor_offers, option
 from engine.policy.roll import RollState
 from engine.policy.settings import Policy
@@ -209,6 +211,27 @@ def test_a_condor_lies_inside_its_band_and_no_book_without_index_options_has_one
     assert decided(snapshot).upkeep.delta is None
 
 
+@pytest.mark.requirement("S15")
+def test_every_condor_wanted_stands_a_weeks_deviation_beyond_its_charged_break_evens(due):
+    lines = [line for line in due.target.core.lines if line.kind is Kind.CONDOR and line.wanted > 0]
+    wacc = cost_of_capital(due.snapshot, due.book, due.view, POLICY).rate
+
+    assert {one.offer.id for one in due.upkeep.break_evens} == {line.terms.id for line in lines}
+    for one in due.upkeep.break_evens:
+        # h = WACC T M; BE_low = K2 - (c - h), BE_high = K3 + (c - h); then one deviation of five sessions further
+        h, credit = wacc * one.offer.days / 365 * one.offer.margin / 100, one.offer.credit
+        put, call = (float(leg.strike) for leg in one.offer.condor.legs[1:3])
+        low, high = one.stresses
+        short = one.offer.condor.put_short
+        move = due.view.smiles[short.root, short.expiry].atm_vol * sqrt(5 / 252)
+        assert one.charge == pytest.approx(h)
+        assert (low.break_even, high.break_even) == pytest.approx((put - credit + h, call + credit - h))
+        assert (low.level, high.level) == pytest.approx((low.break_even * exp(-move), high.break_even * exp(move)))
+        assert one.holds
+        assert max(low.share, high.share) <= 0.06
+        assert one.words in due.reasons
+
+
 def _ether(strike: int, right: str, expiry: datetime) -> VanillaOption:
     return VanillaOption(
         "lyra", "WETH", expiry, Decimal(strike), Right(right), Decimal(1), Settlement.CHAIN, SUSD, decimals=18
@@ -232,7 +255,7 @@ def test_a_conversion_in_the_book_moves_neither_the_hedge_nor_the_target_layers(
 
     (package,) = beside.upkeep.packages
     assert (package.kind.sign, package.contracts) == (1, 5)
-    assert "set apart, no hedge is sized on it (D27, S31)" in beside.upkeep.words[-1]
+    assert any("set apart, no hedge is sized on it (D27, S31)" in line for line in beside.reasons)
     assert without.target.put is not None
     assert beside.target.put == without.target.put
     assert beside.target.core.hedge_ratio == without.target.core.hedge_ratio

@@ -262,6 +262,29 @@ def test_the_returns_file_is_a_dated_series_for_pandas():
     assert series.index[-1].date() == date(2023, 5, 31)
 
 
+def test_the_returns_file_has_the_shape_quantstats_documents():
+    """
+    `quantstats.stats` takes a `pandas.Series` of simple daily returns, decimals, on naive dates without a gap in value.
+
+    The package itself brings a plotting stack and a market-data client, so only its input shape is checked here; it
+    takes a series for prices, and differences it, where all values are >= 0 and one is above 1.
+    """
+    pandas = pytest.importorskip("pandas")
+    from io import StringIO
+
+    text = returns_csv(daily_returns(report(source()).points))
+    series = pandas.read_csv(StringIO(text), index_col=0, parse_dates=True)["return"]
+
+    assert isinstance(series.index, pandas.DatetimeIndex)
+    assert series.index.tz is None
+    assert series.index.is_unique
+    assert series.dtype == "float64"
+    assert series.notna().all()
+    assert not (series.min() >= 0 and series.max() > 1)
+    growth = (1.0 + series).prod()
+    assert growth - 1.0 == pytest.approx(monthly(daily_returns(report(source()).points))[2023, 5], rel=1e-12)
+
+
 def test_a_mark_is_read_back_as_it_was_written_to_the_last_digit():
     full = mark(
         10,
