@@ -4,21 +4,27 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from engine.cycle import Decision
     from engine.instruments import VanillaOption
     from engine.policy.condors import CondorOffer
     from engine.policy.hedges import HedgeOffer
+    from engine.policy.layer_cost import LayerVerdict
     from engine.policy.layer_proposals import LayerProposal
     from engine.policy.rolls import RollDue
 
 
 @dataclass(frozen=True, slots=True)
 class Layering:
-    """Everything about layers in one decision; `notes` say what of the book is not as the policy wants it."""
+    """
+    Everything about layers in one decision; `notes` say what of the book is not as the policy wants it.
+
+    `borne` says of each layer that would buy whether the book bears its cost, empty where no book is wanted (S57).
+    """
 
     proposals: "tuple[LayerProposal, ...]"
+    borne: "Mapping[str, LayerVerdict]"
     rolls: "tuple[RollDue, ...]"
     notes: tuple[str, ...]
 
@@ -44,7 +50,16 @@ def layering(decision: "Decision") -> Layering:
         hedges=_hedges(decision),
         proceeds=decision.proceeds.of(Stage.HEDGE),
     )
-    return Layering(proposals, decision.upkeep.rolls, tuple(_notes(decision, condors)))
+    return Layering(proposals, _borne(decision, proposals), decision.upkeep.rolls, tuple(_notes(decision, condors)))
+
+
+def _borne(decision: "Decision", proposals: "tuple[LayerProposal, ...]") -> "Mapping[str, LayerVerdict]":
+    from engine.policy.layers_borne import borne
+
+    core = decision.target.core
+    if core is None:
+        return {}
+    return borne(proposals, core, decision.snapshot, decision.book, decision.view, decision.policy)
 
 
 def wanted(decision: "Decision") -> "list[tuple[CondorOffer, int]]":
@@ -81,13 +96,13 @@ def rows(found: Layering) -> "list[tuple[str, ...]]":
     return [
         (
             one.layer.name,
-            _opens(one),
+            _opens(one, found.borne),
             one.reason,
             days_written(one.layer.dte),
             wings_written(one.layer.wings) or "-",
             f"{one.budget:,.0f}" if one.layer.share else "-",
             "-" if one.room is None else f"{one.room:,.0f}",
-            _traded(one),
+            _traded(one, found.borne),
         )
         for one in found.proposals
     ]
@@ -114,7 +129,7 @@ def values(found: Layering) -> dict[str, Any]:
             {
                 "layer": one.layer.name,
                 "armed": one.armed,
-                "opens": one.allowed,
+                "opens": _opened(one, found.borne),
                 "why": one.reason,
                 "days": days_written(one.layer.dte),
                 "wings": wings_written(one.layer.wings),
@@ -123,6 +138,7 @@ def values(found: Layering) -> dict[str, Any]:
                 "legs": [{"contract": option.id, "contracts": float(lots)} for option, lots in one.trade.legs],
                 "cash_usd": round(one.trade.cash, 2),
                 "bound_by": one.trade.why,
+                "borne": _verdict(found.borne.get(one.layer.name)),
             }
             for one in found.proposals
         ],
@@ -134,15 +150,34 @@ def values(found: Layering) -> dict[str, Any]:
     }
 
 
-def _opens(one: "LayerProposal") -> str:
-    return "unknown" if one.armed is None else "yes" if one.allowed else "no"
+def _opens(one: "LayerProposal", borne: "Mapping[str, LayerVerdict]") -> str:
+    return "unknown" if one.armed is None else "yes" if _opened(one, borne) else "no"
 
 
-def _traded(one: "LayerProposal") -> str:
+def _opened(one: "LayerProposal", borne: "Mapping[str, LayerVerdict]") -> bool:
+    """Whether it may open: armed, allowed, and its cost borne (S57)."""
+    return one.allowed and (one.layer.name not in borne or borne[one.layer.name].bought)
+
+
+def _verdict(one: "LayerVerdict | None") -> dict[str, Any] | None:
+    if one is None:
+        return None
+    return {
+        "bought": one.bought,
+        "cost_bps": round(one.cost_bps, 2),
+        "return_after": round(one.return_after, 6),
+        "shortfall_bps": round(one.shortfall_bps, 2),
+        "overspent_bps": round(one.overspent_bps, 2),
+        "reason": one.reason,
+    }
+
+
+def _traded(one: "LayerProposal", borne: "Mapping[str, LayerVerdict]") -> str:
     if not one.trade.legs:
         return one.trade.why or "-"
     legs = ", ".join(f"{lots:+g} {option.id}" for option, lots in one.trade.legs)
-    return f"{legs} for {one.trade.cash:+,.2f} USD" + (f"; {one.trade.why}" if one.trade.why else "")
+    said = [one.trade.why, borne[one.layer.name].reason if one.layer.name in borne else ""]
+    return "; ".join([f"{legs} for {one.trade.cash:+,.2f} USD", *filter(None, said)])
 
 
 def _notes(decision: "Decision", condors: "list[tuple[CondorOffer, int]]") -> "list[str]":

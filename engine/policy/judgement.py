@@ -58,6 +58,12 @@ class Judgement:
         return self.verdict.decision is Decision.INCREASE and "all" not in self.frozen
 
     @property
+    def sleeve_factor(self) -> float:
+        """What the beta of the volatility complex makes of the sleeve's target; one where it is unseen (S51)."""
+        factor = self.table.panel().value("complex_factor")
+        return 1.0 if factor is None else factor
+
+    @property
     def ruling(self) -> Ruling:
         """What this imposes on a target."""
         stops = []
@@ -74,6 +80,7 @@ class Judgement:
             self.beta_binds,
             "; ".join(stops),
             self.meetings,
+            self.sleeve_factor,
         )
 
     def would_flip(self) -> tuple[tuple[str, Stance, Decision], ...]:

@@ -8,6 +8,7 @@ import numpy as np
 from engine.market import MarketSnapshot
 from engine.policy.arming import armed_layers, openings
 from engine.policy.condors import CondorOffer, condor_offers
+from engine.policy.event_widths import event_widths
 from engine.policy.hedges import HedgeOffer
 from engine.policy.judgement import Judgement
 from engine.policy.layers import Layer, Role, days_to_expiry
@@ -69,7 +70,7 @@ def layer_proposals(
 
     Source
     ------
-    S09-S11, S21-S24, S41, S52, S57, X03, X04, X15, X17.
+    S09-S11, S21-S24, S41, S52, S57, S80, X03, X04, X15, X17, D24b.
     """
     table, settings = policy.layer_table(), policy.layering
     rules = ScalingRules(float(settings.step), float(policy.limits.session_new_outer), settings.cap_always)
@@ -84,6 +85,7 @@ def layer_proposals(
         rules,
         room,
         judged.table.panel().value("iv_percentile"),
+        event_widths(view.smiles, snapshot.asof, judged.meetings),
     )
     states = armed_layers(table, judged.findings)
     found = []
@@ -159,7 +161,7 @@ def _overlay(layer: Layer, market: OuterMarket, view: PricingView, policy: Polic
         if (smile := view.smiles.get((quotes.root, quotes.expiry))) is not None
         and quotes.expiry > snapshot.asof
         and layer.dte.holds(days_to_expiry(snapshot.asof, quotes.expiry))
-        for offer in condor_offers(quotes, smile, policy.core)
+        for offer in condor_offers(quotes, smile, policy.core, wider=market.events.scale(quotes.expiry))
     ]
     longest = layer.dte.longest or np.inf
     chosen = choose_overlay(

@@ -16,6 +16,7 @@ from engine.policy.event_widths import EventWidths, event_widths
 from engine.policy.hedges import HedgeOffer, put_offers, vix_call_offers
 from engine.policy.holdings import Holdings, holdings
 from engine.policy.ruling import Ruling
+from engine.policy.selection import Score, ranked
 from engine.policy.settings import Policy
 from engine.positions import Book, Sleeve
 from engine.risk.limits import LimitSet
@@ -80,6 +81,14 @@ class Menu:
                 columns.hedge(offer, held=lots.get(name, 0), most=most(name, max(offer.ask, 0.01) * MULTIPLIER))
                 for name, offer in self.hedges.items()
             ),
+        )
+
+    def ranking(self, candidates: Sequence[Candidate]) -> tuple[Score, ...]:
+        """Every condor on offer by what it is expected to earn per tail loss, the best first (S12)."""
+        return ranked(
+            (each.terms, each.outcomes - each.cost)
+            for each in candidates
+            if isinstance(each.terms, CondorOffer) and each.id in self.offered
         )
 
 

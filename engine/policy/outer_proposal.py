@@ -9,7 +9,8 @@ import numpy as np
 from engine.instruments import Instrument, IronCondor, Right, VanillaOption
 from engine.market import ExpiryQuotes, MarketSnapshot
 from engine.policy.condors import MULTIPLIER, CondorOffer, option
-from engine.policy.layers import Kind, Layer, Role, days_to_expiry
+from engine.policy.event_widths import EventWidths
+from engine.policy.layers import Kind, Layer, Role, days_to_expiry, widened
 from engine.policy.outer_layer import OuterMode, TailHolding, outer_condor_sold, tails_bought, tails_monetized
 from engine.policy.regime import Regime
 from engine.policy.scaling import ScalingRules, addition
@@ -26,12 +27,14 @@ class Trade:
     """
     Contracts that would be traded now, positive = bought, and what bounds or prevents them.
 
-    `cash` is USD at the quotes, every spread crossed: negative = paid. No legs where nothing is to be traded.
+    `cash` is USD at the quotes, every spread crossed: negative = paid. `carry` is USD that holding it is expected to
+    cost a year, 0 for what earns its keep. No legs where nothing is to be traded.
     """
 
     legs: tuple[tuple[Instrument, int | float | Decimal], ...]
     cash: float
     why: str
+    carry: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,8 +42,9 @@ class OuterMarket:
     """
     What outer layers are placed on.
 
-    `condors` are those to protect with their lots, `budget` USD of premium a year and `room` USD of maximum loss
-    that the session's cap leaves; `iv_rank` is the position of implied volatility, None where it is unseen.
+    `condors` are those to protect with their lots, `room` USD of maximum loss that the session's cap leaves;
+    `iv_rank` is the position of implied volatility, None where it is unseen; `events` are what widens the wings of
+    each expiry (D24b).
     """
 
     snapshot: MarketSnapshot
@@ -51,6 +55,7 @@ class OuterMarket:
     rules: ScalingRules
     room: float
     iv_rank: float | None
+    events: EventWidths
 
 
 def outer_trade(layer: Layer, market: OuterMarket, *, budget: float) -> Trade:
@@ -58,8 +63,8 @@ def outer_trade(layer: Layer, market: OuterMarket, *, budget: float) -> Trade:
     What the layer would trade now, or in words why nothing.
 
     A tail layer buys in every mode. The expiry is the listed one inside the layer's days that is nearest to the
-    condor's, the strikes are those its wing rule permits, and the lots no more than the condors to protect, the
-    budget and the session's room allow.
+    condor's, the strikes are those its wing rule permits once the events before the expiry have widened it, and the
+    lots no more than the condors to protect, the budget and the session's room allow.
 
     Parameters
     ----------
@@ -67,7 +72,7 @@ def outer_trade(layer: Layer, market: OuterMarket, *, budget: float) -> Trade:
 
     Source
     ------
-    S09-S11, S41, S57, X03, X04, D12.
+    S09-S11, S41, S57, S80, X03, X04, D12, D24b.
     """
     mode = market.settings.outer_mode if layer.role is Role.OUTER else OuterMode.BUY_TAIL
     if mode is OuterMode.MONETIZE:
@@ -89,10 +94,15 @@ def outer_trade(layer: Layer, market: OuterMarket, *, budget: float) -> Trade:
         return _nothing(f"{' and '.join(tail.id for tail in tails)} are not offered")
     each = sum(asks) * float(MULTIPLIER)
     affordable = floor(budget * quotes.years(market.snapshot.asof) / each + 1e-9)
-    count, why = _lots(layer, market, min(lots, affordable), tails, max_loss=each)
-    if affordable < lots:
-        why = f"budget buys {affordable} of {lots} at {each:,.2f} USD each (S57){why and f'; {why}'}"
-    return Trade(tails_bought(tails, count), -count * each, why) if count else _nothing(why)
+    count, bound = _lots(layer, market, min(lots, affordable), tails, max_loss=each)
+    scale = market.events.scale(quotes.expiry)
+    why = "; ".join(
+        [f"wings times {scale:.3f} for the events before it (D24b)"] * (scale > 1.0)
+        + [f"budget buys {affordable} of {lots} at {each:,.2f} USD each (S57)"] * (affordable < lots)
+        + [bound] * bool(bound)
+    )
+    carry = count * each / quotes.years(market.snapshot.asof)
+    return Trade(tails_bought(tails, count), -count * each, why, carry) if count else _nothing(why)
 
 
 def _nothing(why: str) -> Trade:
@@ -113,18 +123,19 @@ def _wings(layer: Layer, market: OuterMarket, offer: CondorOffer, quotes: Expiry
     if layer.wings is None:
         return "it has no wing rule"
     low, high = offer.break_evens
+    rule = widened(layer.wings, market.events.scale(quotes.expiry))
     shorts = float(offer.condor.put_short.strike), float(offer.condor.call_short.strike)
     spot, width = market.snapshot.spx.spot, market.settings.wing_width_min
     rights = [_RIGHTS[kind] for kind in layer.menu if kind in _RIGHTS]
     if len(rights) > 1:
         pair = both_wings(
-            layer.wings, spot=spot, shorts=shorts, break_evens=(low, high), listed=quotes.strikes, min_width=width
+            rule, spot=spot, shorts=shorts, break_evens=(low, high), listed=quotes.strikes, min_width=width
         )
         return pair.reason if isinstance(pair, NotApplicable) else dict(zip((Right.PUT, Right.CALL), pair, strict=True))
     right = rights[0]
     at = int(right is Right.CALL)
     wing = wing_strike(
-        layer.wings,
+        rule,
         right,
         spot=spot,
         short=shorts[at],

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from math import isfinite
+from math import inf, isfinite
 
 from engine.errors import InputError
 from engine.policy.bounds import within
@@ -29,11 +29,12 @@ class SleeveRoom:
     """
     The largest sleeve each other limit allows, as a share of NAV, >= 0.
 
-    `drawdown` keeps the two-sigma rule (S40), `quick_ratio` the liquidity floor (S47).
+    `drawdown` keeps the two-sigma rule (S40), `quick_ratio` the liquidity floor (S47); infinite where that limit is
+    read off the book itself.
     """
 
-    drawdown: float
-    quick_ratio: float
+    drawdown: float = inf
+    quick_ratio: float = inf
 
 
 @dataclass(frozen=True, slots=True)

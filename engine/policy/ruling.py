@@ -12,7 +12,8 @@ class Ruling:
     `hedge_ratio` is h* of D10; `leverage` the share of the permitted loan that may stand (X07), 0 to 1;
     `may_add` whether condors and debt may grow (D29, X08); `high_vol` whether the session cap binds (D12);
     `gdp_uncertain` whether the beta limit does (S42). `meetings` are policy announcement days, which widen wings
-    (D24b). `why` says in words what restrains, empty where nothing does.
+    (D24b). `why` says in words what restrains, empty where nothing does. `sleeve_factor` scales the sleeve's target
+    by the beta of the volatility complex, frozen per quarter (S51, D19).
     """
 
     hedge_ratio: float = 1.0
@@ -22,3 +23,4 @@ class Ruling:
     gdp_uncertain: bool = False
     why: str = ""
     meetings: tuple[date, ...] = ()
+    sleeve_factor: float = 1.0

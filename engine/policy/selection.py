@@ -1,8 +1,9 @@
 """Which of the condors on offer to sell: by standard deviations, by delta, or by what it earns per tail loss (S12)."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 
@@ -10,11 +11,9 @@ from engine.errors import InputError, MissingQuote
 from engine.instruments import VanillaOption
 from engine.market import Floats
 from engine.policy.condors import CondorOffer
+from engine.policy.mean_cvar import TAIL, tail_weights
 from engine.pricing.black import greeks
 from engine.risk.smile import Smile, Smiles
-from engine.risk.structures import condor_payoff
-
-_TAIL = 0.025
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,54 +66,61 @@ def short_deltas(offer: CondorOffer, smiles: Smiles) -> tuple[float, float]:
     return _delta(put, _smile(put, smiles)), _delta(call, _smile(call, smiles))
 
 
-def by_expectation(
-    offers: Sequence[CondorOffer],
-    spot: float,
-    returns: Mapping[float, Floats],
-    *,
-    fee: float = 0.0,
-    allowed: Callable[[CondorOffer], bool] = lambda _: True,
-) -> Score | None:
+def by_expectation(results: Iterable[tuple[CondorOffer, Floats]]) -> Score | None:
     """
-    The condor with the highest expected result per expected shortfall among those allowed, None without a gain.
+    The condor with the highest expected result per expected shortfall, None without a gain.
 
     Width and tenor follow the surface: every width of every expiry on offer is a candidate, and the credit
-    of each is what its quotes pay (S12).
+    of each is what its quotes pay (S12). Arguments as in `ranked`.
+    """
+    best = next(iter(ranked(results)), None)
+    return best if best is not None and best.expected > 0 else None
+
+
+def ranked(results: Iterable[tuple[CondorOffer, Floats]]) -> tuple[Score, ...]:
+    """
+    Every condor by what it is expected to earn per tail loss, the best first (S12).
 
     Parameters
     ----------
-    spot : index level, > 0
-    returns : sampled real-world log returns of the index to settlement, by an offer's `days`
-    fee : USD per contract
-    allowed : whether an offer keeps every limit
+    results : each condor with its USD per condor after costs, one element per equally likely real-world outcome
     """
-    best: Score | None = None
-    for offer in offers:
-        if allowed(offer):
-            score = scored(offer, spot, returns, fee=fee)
-            if score.expected > 0 and (best is None or score.ratio > best.ratio):
-                best = score
-    return best
+    return tuple(sorted((scored(offer, result) for offer, result in results), key=lambda score: -score.ratio))
 
 
-def scored(offer: CondorOffer, spot: float, returns: Mapping[float, Floats], *, fee: float = 0.0) -> Score:
-    """What the offer earns against its tail in the outcomes; arguments as in `by_expectation` (S12)."""
-    try:
-        moves = returns[offer.days]
-    except KeyError:
-        raise MissingQuote(
-            f"no outcomes for {offer.days:.2f} days",
-            why="returns are sampled for other horizons only",
-            todo="sample returns to each offer's settlement",
-        ) from None
-    if not len(moves) or not np.isfinite(moves).all():
-        raise InputError("outcomes refused", why="they are empty or not all finite", todo="give sampled log returns")
-    payoff = condor_payoff(offer.condor, offer.credit)
-    result = np.sort(payoff.at(spot * np.exp(moves)) * float(offer.condor.put_short.multiplier) - 4 * fee)
-    expected = float(result.mean())
-    shortfall = -float(result[: math.ceil(_TAIL * len(result))].mean())
+def scored(offer: CondorOffer, result: Floats) -> Score:
+    """What the offer earns against its tail in the outcomes; arguments as in `ranked` (S12)."""
+    if not len(result) or not np.isfinite(result).all():
+        raise InputError("outcomes refused", why="they are empty or not all finite", todo="give sampled results")
+    weights = tail_weights(len(result), TAIL)
+    worst = np.sort(result)[: len(weights)]
+    expected, shortfall = float(result.mean()), -float(weights @ worst)
     return Score(
         offer, expected, shortfall, expected / shortfall if shortfall > 0 else math.copysign(math.inf, expected)
+    )
+
+
+def standing(offer: CondorOffer, ranking: Sequence[Score], smiles: Smiles, *, deviations: float) -> tuple[str, ...]:
+    """
+    How a condor on offer stands among all that are, in words: by expectation, by deviations, by delta (S03, S12).
+
+    Parameters
+    ----------
+    offer : one of `ranking`
+    ranking : every condor on offer, the best first, see `ranked`
+    deviations : the distance at which shorts are wanted; by delta, that of a short so far out on a level smile
+    """
+    offers, best = [score.offer for score in ranking], ranking[0]
+    place = [each.id for each in offers].index(offer.id)
+    own, level = ranking[place], NormalDist().cdf(-deviations)
+    put, call = short_deltas(offer, smiles)
+    ahead = f", {best.ratio:.4f} for {best.offer.id}" if place else ""
+    return (
+        f"expects {own.expected:,.2f} USD on {own.shortfall:,.2f} of tail loss, {own.ratio:.4f}: "
+        f"{place + 1} of {len(ranking)} widths and tenors listed{ahead}",
+        f"shorts at {offer.put_sd:.2f} and {offer.call_sd:.2f} SD, nearest to {deviations:.2f} is "
+        f"{by_deviation(offers, deviations).id}",
+        f"shorts at deltas {put:.3f} and {call:.3f}, nearest to {level:.3f} is {by_delta(offers, smiles, level).id}",
     )
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from engine.market import Floats, LendingMarket, OptionListing
 from engine.policy.loop import LoopLimits, LoopReadings, stops
 from engine.policy.pools import unfit
+from engine.policy.priority import SleeveCaps, SleeveRoom, sleeve_target
 from engine.policy.ruling import Ruling
 from engine.policy.settings import Policy
 from engine.pricing.black import forward_value
@@ -144,7 +145,7 @@ def loan_decision(
     )
     reasons = (
         *(() if case.extra else ("no further condor fits the limits, so borrowed cash would earn nothing",)),
-        *stops(after, _loop_limits(policy)),
+        *stops(after, _loop_limits(policy, ruling.sleeve_factor)),
         *filter(None, (unfit(market, policy),)),
         *((f"no leverage: {ruling.why}",) if ruling.leverage == 0.0 else ()),
     )
@@ -153,14 +154,15 @@ def loan_decision(
     return LoanDecision(market.name, market.asset, debt, case.project_return, cost, edge_bps, health(debt), reasons)
 
 
-def _loop_limits(policy: Policy) -> LoopLimits:
-    """Where the policy stops the loop; above its target the sleeve takes on nothing new (X05)."""
+def _loop_limits(policy: Policy, factor: float) -> LoopLimits:
+    """Where the policy stops the loop; above its target, scaled by the factor, the sleeve takes nothing new (S51, X05)."""
     limits = policy.limits
+    caps = SleeveCaps(float(limits.sleeve_target), float(limits.sleeve_cap))
     return LoopLimits(
         health_min=limits.health_factor_min,
         quick_ratio_min=limits.quick_ratio_min,
         drawdown_max=float(limits.drawdown_2sd),
-        sleeve_max=float(limits.sleeve_target),
+        sleeve_max=sleeve_target(factor, SleeveRoom(), caps).share,
         borrow_rate_max=float(limits.borrow_rate_max),
     )
 

@@ -16,6 +16,7 @@ from engine.policy.mean_cvar import Infeasible
 from engine.policy.menu import capacity, menu, tradable_slices
 from engine.policy.outcomes import Law, Returns, real_world, risk_neutral
 from engine.policy.ruling import Ruling
+from engine.policy.selection import Score
 from engine.policy.settings import Policy
 from engine.policy.sleeve import LoanDecision, LoopCase, PutDecision, eth_put, loan_decision
 from engine.policy.sleeve_cut import SleeveCut, sleeve_cut
@@ -65,7 +66,8 @@ class Target:
     what borrowed margin would add; `loans` holds every market's decision and `loan` the chosen one; `supplies` are
     tokens to supply to that market; `reasons` says in words what binds and what it costs, or why nothing was done;
     `conflict` is the smallest set of limits that exclude each other, where no holdings keep them all. `cut` is what
-    must leave the sleeve, None while it keeps its hard cap (X05).
+    must leave the sleeve, None while it keeps its hard cap (X05). `ranking` are the condors on offer, the best first
+    by expected result per tail loss (S12).
     """
 
     core: Allocation | None
@@ -77,6 +79,7 @@ class Target:
     reasons: tuple[str, ...]
     conflict: tuple[str, ...] = ()
     cut: SleeveCut | None = None
+    ranking: tuple[Score, ...] = ()
 
 
 def limit_set(policy: Policy, capital: float) -> LimitSet:
@@ -236,6 +239,7 @@ def target(
         reasons=reasons,
         conflict=conflict,
         cut=cut,
+        ranking=choice.ranking(candidates),
     )
 
 

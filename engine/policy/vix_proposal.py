@@ -101,7 +101,8 @@ def vix_trade(
     if proceeds and (breaches := _after(market, hedges, legs, view)):
         return _nothing("; ".join((*why, *map(str, breaches))))
     cash = 0.0 if chosen.unit.name == Kind.VIX_FUTURE else -worth(legs, view)
-    return Trade(tuple((leg.instrument, int(leg.quantity)) for leg in legs), cash, "; ".join(why))
+    carry = lots * chosen.unit.cost * _YEAR / ROLL_OFF_DAYS
+    return Trade(tuple((leg.instrument, int(leg.quantity)) for leg in legs), cash, "; ".join(why), carry)
 
 
 def _after(

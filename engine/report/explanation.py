@@ -5,12 +5,13 @@ from dataclasses import dataclass
 
 from engine.cycle import Decision
 from engine.policy.allocation import Allocation, Line
-from engine.policy.candidates import Kind
+from engine.policy.condors import CondorOffer
 from engine.policy.consensus import Decision as Ruling
 from engine.policy.consensus import Stance
 from engine.policy.judgement import Judgement
 from engine.policy.rule import Act, Finding
 from engine.policy.rule_text import MemberText
+from engine.policy.selection import standing
 from engine.policy.target import Target
 from engine.policy.upkeep import Upkeep
 from engine.report.wording import reading_text
@@ -68,7 +69,7 @@ def explain(decision: Decision) -> Explanation:
         ruling=_ruling(judged),
         hedge_ratio=judged.hedge_ratio,
         leverage=judged.leverage,
-        changes=tuple(_changes(aim, judged, decision.upkeep)),
+        changes=tuple(_changes(decision)),
         withheld=tuple(_withheld(aim, judged)),
         held=decision.upkeep.words,
         flips=tuple(_flips(judged, decision.policy.members)),
@@ -91,10 +92,11 @@ def _ruling(judged: Judgement) -> str:
     return said
 
 
-def _changes(aim: Target, judged: Judgement, care: Upkeep) -> Iterator[Change]:
+def _changes(decision: Decision) -> Iterator[Change]:
+    aim, judged = decision.target, decision.judgement
     if aim.core is not None:
         for line in aim.core.changes:
-            yield _line(line, aim.core, judged, care)
+            yield _line(line, aim.core, decision)
     if aim.put is not None and aim.put.quantity:
         listing = aim.put.listing
         yield Change(
@@ -118,21 +120,27 @@ def _changes(aim: Target, judged: Judgement, care: Upkeep) -> Iterator[Change]:
         )
 
 
-def _line(line: Line, wanted: Allocation, judged: Judgement, care: Upkeep) -> Change:
-    lots = int(abs(line.change))
+def _line(line: Line, wanted: Allocation, decision: Decision) -> Change:
+    judged, lots = decision.judgement, int(abs(line.change))
     binding = tuple(f"{limit.limit}: {limit.cost_bps:.2f} bp" for limit in wanted.binding)
-    if line.kind is Kind.CONDOR:
+    if isinstance(line.terms, CondorOffer):
         if line.change < 0:
-            return Change(f"buy back {lots} {line.terms.id}", tuple(_leaving(line, care)), binding)
+            return Change(f"buy back {lots} {line.terms.id}", tuple(_leaving(line, decision.upkeep)), binding)
         grounds = (
             Because("D29", f"the committee decides to {judged.verdict.decision}", "C line 9"),
             Because("S03", "short strikes 1.5 to 2 standard deviations out, 45 days", "B line 4"),
+            *(Because("S12", said, "B line 4") for said in _standing(line.terms, decision)),
         )
         return Change(f"sell {lots} {line.terms.id}", grounds, binding)
     verb = "buy" if line.change > 0 else "sell"
     scores = tuple(_rules(judged, Act.SCORE, None))
     ratio = Because("X10", f"hedge ratio {judged.hedge_ratio:.2f} of the two-sigma loss", "E line 7")
     return Change(f"{verb} {lots} {line.terms.id}", (ratio, *scores), binding)
+
+
+def _standing(offer: CondorOffer, decision: Decision) -> tuple[str, ...]:
+    wanted = decision.policy.core.short_sd_min
+    return standing(offer, decision.target.ranking, decision.view.smiles, deviations=wanted)
 
 
 def _leaving(line: Line, care: Upkeep) -> Iterator[Because]:
