@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from engine.errors import AlreadyApplied, PlanChanged
 from engine.instruments import VanillaOption
 from engine.ledger import balances
 from engine.ledger.accounts import EXECUTOR
-from engine.ledger.lending import accruals
+from engine.ledger.lending import accrual_key, accruals
 from engine.ledger.openings import opening_credits
 from engine.ledger.reconcile import Break, breaks
 from engine.money import Money
@@ -29,6 +29,7 @@ from engine.plan.canonical import canonical_bytes, document, parse
 from engine.plan.saga import Outcome, Venues, execute
 from engine.plan.sequence import bounded, broker_orders, vault_orders
 from engine.ports import Receipt
+from engine.report.valued import book_of
 from scripts.desk import Desk
 from scripts.postings import gas_entries, posted
 from scripts.session import earned_since, session_outer
@@ -182,20 +183,13 @@ def current(desk: Desk, plan: Plan) -> None:
     still_current(plan, desk.state(), desk.clock.now())
 
 
-def accrue(desk: Desk) -> int:
-    """Post the interest that the chain shows since the last accrual; returns how many entries were new."""
-    entries = desk.journal.entries()
-    block = desk.chain.block("finalized")
-    return desk.journal.post(
-        accruals(
-            balances.book(entries),
-            chain_units(desk),
-            desk.market.day,
-            at=block.at,
-            block=block.number,
-            posted={entry.key for entry in entries},
-        )
-    )
+def accrue(desk: Desk, day: date | None = None) -> int:
+    """Post the interest the chain shows since the last accrual, as that day's; returns how many entries were new."""
+    day = day or desk.market.day
+    book, block = book_of(desk.journal.balances()), desk.chain.block("finalized")
+    posted = desk.journal.posted(accrual_key(position.instrument, day) for position in book)
+    grown = accruals(book, chain_units(desk), day, at=block.at, block=block.number, posted=posted)
+    return desk.journal.post(grown)
 
 
 def chain_units(desk: Desk) -> dict[str, int]:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from time import sleep
 
 from adapters.evm.anvil import start_anvil
 from adapters.evm.chain import Chain, connect
@@ -25,6 +26,7 @@ from scripts.setup import executor_key
 from scripts.workspace import LEDGER, SETTINGS, Workspace, load, market_of, rpc_of
 
 _BROKER = "paper-broker.json"
+_READS, _BETWEEN_READS = 8, 0.15  # seconds: a node is done with writing its state well within their product
 
 
 @dataclass(slots=True)
@@ -134,9 +136,11 @@ def _copied(where: Workspace, rpc: str, state: Path | None) -> Iterator[tuple[Ch
     if rpc and state is not None:
         raise InputError("--rpc and --state refused", why="there is one chain to copy", todo="give one of them")
     if state is not None:
-        _require_dump(state)
-        with start_anvil(state=state, chain_id=wanted) as chain:
-            yield chain, f"state {state.name} of chain {wanted}", chain.height()
+        with TemporaryDirectory(prefix="hedge-state-") as folder:
+            copy = Path(folder) / "state.json"
+            copy.write_bytes(_whole_dump(state))
+            with start_anvil(state=copy, chain_id=wanted) as chain:
+                yield chain, f"state {state.name} of chain {wanted}", chain.height()
         return
     url = local_chain.node_named(rpc) if rpc else rpc_of(where)
     with connect(url, expected_chain_id=wanted) as source:
@@ -145,17 +149,29 @@ def _copied(where: Workspace, rpc: str, state: Path | None) -> Iterator[tuple[Ch
         yield chain, f"chain {wanted}", block
 
 
-def _require_dump(state: Path) -> None:
-    try:
-        found = json.loads(state.read_bytes())
-    except (OSError, ValueError) as broken:
-        raise InputError(
-            f"--state {state} refused", why=f"it is no dumped state: {broken}", todo="name a file of anvil --dump-state"
-        ) from None
+def _whole_dump(state: Path) -> bytes:
+    """The file's content; a node that runs writes it anew each second, and in between it is a part."""
+    for attempt in range(_READS):
+        sleep(_BETWEEN_READS * min(attempt, 1))
+        try:
+            content = state.read_bytes()
+            found = json.loads(content)
+            break
+        except OSError as absent:
+            raise _no_dump(state, str(absent)) from None
+        except ValueError as broken:
+            why = str(broken)
+    else:
+        raise _no_dump(state, why)
     if not isinstance(found, dict) or not {"accounts", "blocks"} <= found.keys():
-        raise InputError(
-            f"--state {state} refused", why="it holds no accounts and blocks", todo="name a file of anvil --dump-state"
-        )
+        raise _no_dump(state, "it holds no accounts and blocks")
+    return content
+
+
+def _no_dump(state: Path, why: str) -> InputError:
+    return InputError(
+        f"--state {state} refused", why=f"it is no dumped state: {why}", todo="name a file of anvil --dump-state"
+    )
 
 
 def _copy_books(where: Workspace, scratch: Path) -> None:

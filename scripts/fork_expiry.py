@@ -7,7 +7,6 @@ from functools import partial
 from engine.errors import EngineError
 from engine.instruments import VanillaOption
 from engine.ledger import balances, posting
-from engine.ledger.lending import accruals
 from engine.ledger.transfer import in_transit
 from engine.positions import Sleeve
 from scripts import flow, walk
@@ -60,20 +59,7 @@ def _accrue_until(desk: Desk, instant: datetime) -> None:
         now = min(now + _ACCRUES_EVERY, instant)
         desk.chain.warp(max(now, desk.clock.now() + timedelta(seconds=1)))
         desk.chain.mine_to_final()
-        _accrue(desk)
-
-
-def _accrue(desk: Desk) -> None:
-    entries, block = desk.journal.entries(), desk.chain.block("finalized")
-    grown = accruals(
-        balances.book(entries),
-        flow.chain_units(desk),
-        block.at.date(),
-        at=block.at,
-        block=block.number,
-        posted={entry.key for entry in entries},
-    )
-    desk.journal.post(grown)
+        flow.accrue(desk, desk.clock.now().date())
 
 
 def _settle_at_broker(desk: Desk, instant: datetime, say: Say) -> None:

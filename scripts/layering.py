@@ -187,11 +187,19 @@ def _notes(decision: "Decision", condors: "list[tuple[CondorOffer, int]]") -> "l
     return [
         *_ladder(decision, condors),
         *_sleeve(decision),
+        *_hedged(decision, condors),
         *decision.proceeds.words,
         *_owed(decision),
         _shocked(decision),
         f"protected first: {first}, then {then} (S52)",
     ]
+
+
+def _hedged(decision: "Decision", condors: "list[tuple[CondorOffer, int]]") -> "list[str]":
+    from engine.policy.hedge_effect import hedge_effects
+
+    hedges = _hedges(decision)
+    return [hedge_effects(condors, hedges, decision.snapshot, decision.view)] if condors and hedges else []
 
 
 def _owed(decision: "Decision") -> "list[str]":

@@ -30,8 +30,9 @@ class LayerVerdict:
     """
     Whether a layer is bought, what it costs in bp of capital a year, and by how much it fails.
 
-    `return_after` is the expected project return on capital of the book with it, a decimal per year; `shortfall_bps` is what the return lacks of WACC, `overspent_bps` what the budget lacks; both can be
-    positive only for a layer that is refused, or bought because a limit needs it.
+    `return_after` is the expected project return on capital of the book with it, a decimal per year;
+    `shortfall_bps` is what that lacks of WACC, `overspent_bps` what the budget lacks; both can be positive only for a
+    layer that is refused, or bought because a limit needs it.
     """
 
     layer: str

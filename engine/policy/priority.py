@@ -1,6 +1,6 @@
 """How large the DeFi sleeve may be, what makes it shrink, and which domain is protected first (S39, S51, S52, X05)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from math import inf, isfinite
@@ -142,19 +142,3 @@ def domain_order(findings: Sequence[Finding]) -> tuple[Domain, Domain]:
     }
     first_is_defi = Domain.DEFI in favoured and Domain.SPX not in favoured
     return (Domain.DEFI, Domain.SPX) if first_is_defi else (Domain.SPX, Domain.DEFI)
-
-
-def in_order(needs: Mapping[Domain, float], budget: float, order: Sequence[Domain]) -> Mapping[Domain, float]:
-    """
-    The protection budget in USD, given to each domain's need in turn until nothing is left.
-
-    >>> in_order({Domain.SPX: 80.0, Domain.DEFI: 50.0}, 100.0, (Domain.DEFI, Domain.SPX))
-    {<Domain.DEFI: 'defi'>: 50.0, <Domain.SPX: 'spx'>: 50.0}
-    """
-    if not (budget >= 0 and all(need >= 0 for need in needs.values())):
-        raise InputError("protection not shared out", why="a need or the budget is negative", todo="give 0 for none")
-    given: dict[Domain, float] = {}
-    for domain in order:
-        given[domain] = min(needs.get(domain, 0.0), budget)
-        budget -= given[domain]
-    return given

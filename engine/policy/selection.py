@@ -115,12 +115,12 @@ def standing(offer: CondorOffer, ranking: Sequence[Score], smiles: Smiles, *, de
     own, level = ranking[place], NormalDist().cdf(-deviations)
     put, call = short_deltas(offer, smiles)
     ahead = f", {best.ratio:.4f} for {best.offer.id}" if place else ""
+    near_sd, near_delta = by_deviation(offers, deviations), by_delta(offers, smiles, level)
+    earned = f"expects {own.expected:,.2f} USD on {own.shortfall:,.2f} of tail loss, {own.ratio:.4f}"
     return (
-        f"expects {own.expected:,.2f} USD on {own.shortfall:,.2f} of tail loss, {own.ratio:.4f}: "
-        f"{place + 1} of {len(ranking)} widths and tenors listed{ahead}",
-        f"shorts at {offer.put_sd:.2f} and {offer.call_sd:.2f} SD, nearest to {deviations:.2f} is "
-        f"{by_deviation(offers, deviations).id}",
-        f"shorts at deltas {put:.3f} and {call:.3f}, nearest to {level:.3f} is {by_delta(offers, smiles, level).id}",
+        f"{earned}: {place + 1} of {len(ranking)} widths and tenors listed{ahead}",
+        f"shorts at {offer.put_sd:.2f} and {offer.call_sd:.2f} SD, nearest to {deviations:.2f} is {near_sd.id}",
+        f"shorts at deltas {put:.3f} and {call:.3f}, nearest to {level:.3f} is {near_delta.id}",
     )
 
 

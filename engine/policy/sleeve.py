@@ -155,7 +155,7 @@ def loan_decision(
 
 
 def _loop_limits(policy: Policy, factor: float) -> LoopLimits:
-    """Where the policy stops the loop; above its target, scaled by the factor, the sleeve takes nothing new (S51, X05)."""
+    """Where the policy stops the loop; above its scaled target the sleeve takes on nothing new (S51, X05)."""
     limits = policy.limits
     caps = SleeveCaps(float(limits.sleeve_target), float(limits.sleeve_cap))
     return LoopLimits(

@@ -12,6 +12,7 @@ from engine.market import MarketSnapshot
 from engine.money import Money
 from engine.orders import OrderLeg
 from engine.policy.candidates import MULTIPLIER
+from engine.policy.condors import CondorOffer
 from engine.policy.hedge_ratio import HedgeUnit, hedge_unit
 from engine.policy.hedges import HedgeOffer, vix_call_offers
 from engine.policy.layers import Kind, Layer, days_to_expiry
@@ -172,6 +173,16 @@ def worth(legs: Sequence[OrderLeg], view: PricingView, at: Scenarios | None = No
     """USD at mid of signed legs, now or in one scenario."""
     book = Book(tuple(map(as_position, legs)))
     return float(book_values(book, view, at or Scenarios.now())[0])
+
+
+def condor_book(condors: Iterable[tuple[CondorOffer, int]]) -> Book:
+    """A book of these condors alone, with their lots; legs that they share are one position."""
+    legs = (
+        OrderLeg(leg, Decimal(quantity * lots))
+        for offer, lots in condors
+        for leg, quantity in zip(offer.condor.legs, offer.condor.quantities, strict=True)
+    )
+    return Book().plus(map(as_position, legs))
 
 
 def as_position(leg: OrderLeg) -> Position:

@@ -10,7 +10,6 @@ from engine.instruments import Cash, FundShare, Future
 from engine.money import USD
 from engine.orders import Breach, OrderLeg
 from engine.policy.candidates import MULTIPLIER
-from engine.policy.condors import CondorOffer
 from engine.policy.hedge_ratio import HedgeNeed, Relief, hedge_need, rank_by_relief, stress_grid
 from engine.policy.hedge_sizing import HedgeRules, HedgeStatus, size_lots
 from engine.policy.hedges import HedgeOffer
@@ -20,7 +19,7 @@ from engine.policy.outcomes import ROLL_OFF_DAYS
 from engine.policy.outer_proposal import OuterMarket, Trade
 from engine.policy.scaling import addition
 from engine.policy.vix_layers import CashFlow, RollOff, first_layer, tenor_weights
-from engine.policy.vix_means import as_position, means_of, worth
+from engine.policy.vix_means import as_position, condor_book, means_of, worth
 from engine.policy.waterfall import post_trade_breaches
 from engine.positions import Book, Sleeve
 from engine.risk.book_greeks import book_greeks
@@ -69,7 +68,7 @@ def vix_trade(
     if not market.condors:
         return _nothing("no condor to protect is held or wanted")
     grid = stress_grid(view)
-    need = hedge_need(_book(market.condors), view, grid)
+    need = hedge_need(condor_book(market.condors), view, grid)
     if need.reference_loss <= 0:
         return _nothing(f"the condors gain {-need.reference_loss:,.0f} USD in the reference scenario (D10)")
     weights = _leaning(_weights(market), favoured)
@@ -111,7 +110,7 @@ def _after(
     """What stands against protection bought from gains: the condors with all their hedges, and these legs (S25)."""
     bought = [*(OrderLeg(offer.option, _ONE * lots) for offer, lots in hedges), *legs]
     dollars = Book(tuple(position for position in market.book if position.instrument == Cash(USD)))
-    book = dollars.plus([*_book(market.condors), *map(as_position, bought)])
+    book = dollars.plus([*condor_book(market.condors), *map(as_position, bought)])
     capital = float(book_values(market.book, view, Scenarios.now())[0])
     found = neutrality(book, view, capital=capital, crypto_beta=0.0)
     theta = sum(greeks.theta for greeks in book_greeks(book, view).values())
@@ -156,7 +155,9 @@ def _leaning(weights: Mapping[float, float], favoured: frozenset[str]) -> Mappin
 
 def _standing(market: OuterMarket, view: PricingView, grid: Scenarios, target_dte: float) -> float:
     """Share of the first layer that stands, each condor's loss by its own age (S22)."""
-    losses = [(offer, hedge_need(_book([(offer, lots)]), view, grid).reference_loss) for offer, lots in market.condors]
+    losses = [
+        (offer, hedge_need(condor_book([(offer, lots)]), view, grid).reference_loss) for offer, lots in market.condors
+    ]
     parts = [(max(target_dte - offer.days, 0.0), max(loss, 0.0)) for offer, loss in losses]
     return first_layer(parts, RollOff()) / sum(loss for _, loss in parts)
 
@@ -169,12 +170,3 @@ def _relieved(
     held = [p for p in market.book if isinstance(p.instrument, Future | FundShare) and p.sleeve is Sleeve.CONDOR]
     book, first = Book((*bought, *held)), grid.take([0])
     return float(book_values(book, view, first)[0] - book_values(book, view, Scenarios.now())[0])
-
-
-def _book(condors: Sequence[tuple[CondorOffer, int]]) -> Book:
-    legs = [
-        OrderLeg(leg, _ONE * (quantity * lots))
-        for offer, lots in condors
-        for leg, quantity in zip(offer.condor.legs, offer.condor.quantities, strict=True)
-    ]
-    return Book().plus(map(as_position, legs))

@@ -56,10 +56,14 @@ def legs_value(
     at = np.searchsorted(levels, strikes)
     calls = np.bincount(at, np.where(signs > 0, weights, 0.0), levels.size)
     puts = np.bincount(at, np.where(signs < 0, weights, 0.0), levels.size)
-    side = np.where(levels >= np.median(forward), 1.0, -1.0)
+    middle = np.partition(forward, forward.size // 2)[forward.size // 2]
+    side = np.where(levels >= middle, 1.0, -1.0)
     # a call is a put plus the forward less the strike: what is on the other side becomes forwards
     forwards = np.where(side > 0, -puts, calls)
-    rows = [row for row in zip(levels, np.log(levels), side, calls + puts, strict=True) if row[3] != 0.0]
+    joined = np.asarray(calls + puts, dtype=np.float64)
+    valued = np.flatnonzero(joined)
+    strike, w = levels[valued, None], side[valued, None]
+    log_strike, w_weight = np.log(strike), w * joined[valued, None]
     shifts = np.broadcast_to(shift, forward.shape)
     total = np.empty_like(forward)
     for begin in range(0, forward.size, _BLOCK):
@@ -67,19 +71,22 @@ def legs_value(
         f, root = forward[block], np.sqrt(years[block])
         summed = float(forwards.sum()) * f - float(forwards @ levels)
         log_f, moved = np.log(f), shifts[block]
-        for strike, log_strike, w, weight in rows:
-            moneyness = log_strike - log_f
+        together = max(1, _BLOCK // f.size)
+        for first in range(0, valued.size, together):
+            legs = slice(first, first + together)
+            moneyness = log_strike[legs] - log_f
             sd = np.maximum(vol_at(moneyness) + moved, least_vol)
             sd *= root
             np.maximum(sd, _LEAST_SD, out=sd)
             d = moneyness
             d /= sd
             sd *= 0.5
-            upper, lower = ndtr(w * (sd - d)), ndtr(-w * (sd + d))
+            upper, lower = ndtr(w[legs] * (sd - d)), ndtr(-w[legs] * (sd + d))
             upper *= f
-            lower *= strike
+            lower *= strike[legs]
             upper -= lower
-            upper *= w * weight
-            summed += upper
+            upper *= w_weight[legs]
+            for leg in upper:
+                summed += leg
         total[block] = summed
     return total

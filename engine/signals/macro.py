@@ -20,6 +20,7 @@ _WACC_CHANGE = 20  # S24: sessions
 _WACC_HISTORY = 3 * _YEAR  # S24
 _DAILY_FRESH = 5.0
 _APART = 0.0025  # D23
+_PLACES = 12  # the difference of two rates carries float noise: exactly 25 bp apart is apart
 
 
 def year_on_year(known: Known) -> Floats:
@@ -131,7 +132,7 @@ def _diverging(observations: Observations, axis: Axis) -> Column:
         on_bars(observations[name], axis, lambda bars: bars, max_age_days=_MONTH_FRESH)
         for name in ("fomc_dissents", "ois_12m", "sep_median")
     )
-    apart = np.abs(priced.values - median.values) >= _APART
+    apart = np.round(np.abs(priced.values - median.values), _PLACES) >= _APART
     return together([dissents, priced, median], lambda *_: np.asarray((dissents.values >= 1) | apart, float))
 
 

@@ -12,12 +12,13 @@ from engine.money import Money, usd
 from engine.policy.candidates import Kind
 from engine.policy.hedge_ratio import stress_grid
 from engine.policy.layer_proposals import layer_proposals
+from engine.policy.layers_borne import borne
 from engine.policy.waterfall import Stage
 from engine.pricing.vix_futures import vix_beta
 from engine.risk.scenarios import Scenarios
 from engine.risk.smile import atm_vol_at
 from engine.risk.valuation import unit_values
-from scripts.layering import layering, values
+from scripts.layering import layering, rows, values
 from tests.engine.desk_cases import POLICY, decided, funded, snapshot
 
 RULES = POLICY.model_dump()
@@ -103,6 +104,48 @@ def test_a_layer_buys_no_more_than_its_share_of_the_carry_budget_bears():
     assert "budget bears 0 of" in poor.trade.why
 
 
+@pytest.mark.requirement("S57", "D14")
+def test_a_layer_is_borne_where_the_book_with_it_earns_the_cost_of_capital(rich):
+    core, trade = rich.target.core, layer(rich, "vix-second").trade
+    (days,) = {line.terms.days for line in core.lines if line.kind is Kind.CONDOR}
+    bills = SEEN.rates.rate(0.25)
+    earned = bills + (core.expected - core.cost) / 1e6 * 365 / days - trade.carry / 1e6
+    equity = bills + float(RULES["capital"]["beta_levered"]) * float(POLICY.capital.equity_premium)  # nothing is owed
+
+    verdict = layering(rich).borne["vix-second"]
+
+    assert verdict.return_after == pytest.approx(earned)
+    assert verdict.cost_bps == pytest.approx(trade.carry / 1e6 * 1e4)  # a future costs no cash
+    assert verdict.shortfall_bps == pytest.approx((equity - earned) * 1e4, abs=1e-6)
+    assert not verdict.bought
+    (shown,) = (each for each in values(layering(rich))["layers"] if each["layer"] == "vix-second")
+    assert not shown["opens"]
+    assert shown["borne"]["reason"].endswith("bp under WACC, not borne (S57)")
+    assert next(row for row in rows(layering(rich)) if row[0] == "vix-second")[1] == "no"
+
+
+@pytest.mark.requirement("S57", "D14")
+def test_the_same_layer_is_borne_where_capital_asks_for_less():
+    cheaper = policy(carry="20%", capital=RULES["capital"] | {"equity_premium": "4%"})
+    found = layering(decided(SEEN, policy=cheaper))
+
+    assert found.borne["vix-second"].bought
+    assert next(row for row in rows(found) if row[0] == "vix-second")[1] == "yes"
+
+
+@pytest.mark.requirement("S57", "X06")
+def test_what_is_missing_of_the_hedge_ratio_is_borne_whatever_it_costs(rich):
+    found = proposed(rich, lots=51, capital=1e8)
+    first = next(one for one in found if one.layer.name == "vix-first")
+
+    verdict = borne(found, rich.target.core, rich.snapshot, rich.book, rich.view, rich.policy)["vix-first"]
+
+    assert first.trade.legs
+    assert verdict.bought
+    assert verdict.shortfall_bps > 0
+    assert verdict.reason.endswith("borne all the same: a limit needs it (X06)")
+
+
 @pytest.mark.requirement("X13", "S38")
 def test_gains_since_the_last_decision_run_down_the_waterfall_and_what_is_reinvested_margins_more_condors():
     gains = replace(NOTHING, realised=usd(40_000), fees=usd(1_000), interest=usd(500))
@@ -174,18 +217,22 @@ def test_a_decision_says_what_the_geopolitical_shock_would_cost_the_book_it_lead
 
 def second(decision, *, lots, proceeds):
     """What the second layer would trade for so many of the decision's first condor, with no other hedge."""
+    found = proposed(decision, lots=lots, proceeds=proceeds)
+    return next(one.trade for one in found if one.layer.name == "vix-second")
+
+
+def proposed(decision, *, lots, capital=1e6, proceeds=0.0):
     condor = next(line.terms for line in decision.target.core.lines if line.kind is Kind.CONDOR)
-    found = layer_proposals(
+    return layer_proposals(
         decision.snapshot,
         decision.view,
         decision.book,
         decision.policy,
         decision.judgement,
         condors=[(condor, lots)],
-        capital=1e6,
+        capital=capital,
         proceeds=proceeds,
     )
-    return next(one.trade for one in found if one.layer.name == "vix-second")
 
 
 def stress(decision, kind, shock=None):

@@ -1,81 +1,37 @@
-"""Each signal of the articles, observed in a decision: one input series crosses its figure and the ruling changes."""
-
-from collections.abc import Mapping
+"""Each signal of the articles, observed in a decision: one input crosses its figure and the ruling changes."""
 
 import numpy as np
 import pytest
 
-from engine.market import Floats
-from engine.policy.consensus import Decision, Stance
-from engine.policy.judgement import Judgement, judgement
-from engine.policy.settings import Policy
-from engine.signals.columns import Axis
-from engine.signals.observations import Observations, Series
-from engine.signals.panel import Family
-from tests.engine.signals.stores import CLOSE, axis, weekdays
-
-DAYS = weekdays(800)  # to Friday 26 January 2018
-LAST = Axis(axis(len(DAYS)).closes[-30:])
-DAY = np.timedelta64(24 * 60, "m")
-MONTHLY = {"cpi", "ppi", "cpi_change", "cpi_consensus", "pe", "pcf_top50", "reer", "reer_12m"}
-MEETINGS = {"fomc_dissents", "ois_12m", "sep_median"}
-QUARTERLY = {"gdp_dispersion", "gdp_growth", "gdp_consensus"}
-ALL_FAMILIES = Policy.model_validate({"consensus": {"needed": 3, "families": [family.value for family in Family]}})
-
-
-def series(name: str, values: Floats) -> Series:
-    """The values up to the last close: a business day apart, or a month or quarter for what is published so."""
-    if name in MONTHLY | MEETINGS | QUARTERLY:
-        step = 3 if name in QUARTERLY else 1
-        last = np.datetime64("2017-10" if name in QUARTERLY else "2017-12", "M")
-        starts = (last - step * np.arange(len(values))[::-1]).astype("datetime64[m]")
-        return Series(name, "x", starts, starts + 46 * DAY, values, "test")
-    days = DAYS[-len(values) :].astype("datetime64[m]")
-    return Series(name, "x", days, days + CLOSE, values, "test")
-
-
-def judged(columns: Mapping[str, Floats | list[float]], **told) -> Judgement:
-    given = {"vix": np.full(len(DAYS), 18.0)} | {name: np.asarray(values, float) for name, values in columns.items()}
-    seen = Observations(dict(sorted((name, series(name, values)) for name, values in given.items())))
-    return judgement(seen, LAST, told.pop("policy", ALL_FAMILIES), **told)
-
-
-def rule(found: Judgement, name: str):
-    return next(one for one in found.findings if one.rule.id == name)
-
-
-def stance(found: Judgement, member: str):
-    return next(one for one in found.ballots if one.member == member).stance
-
-
-def then(values: Floats, *last: float) -> Floats:
-    return np.append(values[: len(values) - len(last)], last)
-
-
-WAVE = np.sin(np.arange(800.0) / 9.0)
-SAW = np.tile([1.0, -1.0], 400)
-UP = 4000.0 * 1.005 ** np.arange(120.0)
-GAPS = np.tile([1.0, -1.0], 10)
-"""Surprises with a deviation of sqrt(20/19) = 1.026."""
-FLAT = np.full(300, 20.0)
-FLOWS = {"spy_shares": 1e6 + 1e3 * SAW[:300], "spy_nav": FLAT, "vxx_nav": FLAT}
-FALLING = 30.0 - 15.0 * np.linspace(0.0, 1.0, 800) ** 3
-STEADY = 1e6 + 1e3 * SAW[:300]
-FRONT = np.full(60, 20.0)
-LINE = 700.0 + 3.0 * WAVE
-CONFIRMED = {"advances": np.full(120, 1000.0), "declines": LINE[:120]}
-"""Breadth that rises with the index."""
-
-
-def change(of: Mapping[str, Floats | list[float]], **changed: Floats | list[float]):
-    return dict(of), dict(of) | changed
-
-
-def case(ids: str, name: str, effect: str, pair, what: str):
-    return pytest.param(name, effect, *pair, marks=pytest.mark.requirement(*ids.split()), id=what)
-
+from tests.engine.evidence_cases import (
+    CONFIRMED,
+    DRIVEN,
+    FLAT,
+    FLOWS,
+    FRONT,
+    GAPS,
+    LINE,
+    NARROW,
+    SAW,
+    SPENT,
+    STEADY,
+    UP,
+    WAVE,
+    case,
+    change,
+    judged,
+    rule,
+    then,
+)
 
 SCORES = [
+    case(
+        "S61 X14 D18",
+        "exhaustion",
+        "+25%",
+        change(NARROW | {"spx": SPENT, "advances": np.full(147, 900.0)}, advances=np.full(147, 500.0)),
+        "RSI above 70, MACD and breadth deny it",
+    ),
     case("S59", "momentum-turns-down", "+25%", change({"spx": UP}, spx=then(UP, UP[-2] * 0.99)), "MACD crosses down"),
     case(
         "S64 X10",
@@ -93,7 +49,10 @@ SCORES = [
         "S76",
         "credit-widens",
         "+25%",
-        change({"hy_oas": then(FLAT / 500, 0.0449), "hyg": 80 + WAVE[:300], "ief": FLAT * 5}, hy_oas=then(FLAT / 500, 0.0450)),
+        change(
+            {"hy_oas": then(FLAT / 500, 0.0449), "hyg": 80 + WAVE[:300], "ief": FLAT * 5},
+            hy_oas=then(FLAT / 500, 0.0450),
+        ),
         "credit +50 bp in five days",
     ),
     case(
@@ -233,7 +192,31 @@ def test_a_signal_that_stops_borrowing_takes_the_leverage_of_the_ruling(name, wh
 
 ETHER = 2000.0 * 0.995 ** np.arange(80.0)
 ARMS = [
-    case("S23 S61 X14", "vix-second-layer", "vix-second", change(CONFIRMED | {"spx": UP}, spx=then(UP, *UP[-5] * 0.97 ** np.arange(1.0, 5.0))), "RSI under 45"),
+    case(
+        "S63 S09",
+        "outer-intermediate",
+        "outer-intermediate",
+        # today is at or above 62 and 63 of the last 90 sessions: 68.9 % and 70 %
+        change(
+            {"spx": SPENT, "vix": [*np.full(62, 17.0), *np.full(28, 19.0), 18.0][1:]},
+            vix=[*np.full(62, 17.0), *np.full(27, 19.0), 18.0],
+        ),
+        "implied volatility at the 70th percentile of 90 sessions",
+    ),
+    case(
+        "S59 S09",
+        "outer-intermediate",
+        "outer-intermediate",
+        change({"spx": DRIVEN, "vix": np.linspace(15, 19, 147)}, spx=SPENT),
+        "MACD denies the higher high",
+    ),
+    case(
+        "S23 S61 X14",
+        "vix-second-layer",
+        "vix-second",
+        change(CONFIRMED | {"spx": UP}, spx=then(UP, *UP[-5] * 0.97 ** np.arange(1.0, 5.0))),
+        "RSI under 45",
+    ),
     case(
         "S24",
         "bond-wacc-jump",
@@ -299,77 +282,3 @@ def test_a_signal_arms_the_layer_that_answers_it(name, layer, quiet, loud):
 
     assert (rule(before, name).fires, rule(after, name).fires) == (False, True)
     assert (layer in before.armed, layer in after.armed) == (False, True)
-
-
-TEN_YEARS = np.linspace(10, 20, 119)
-SEATS = [
-    case(
-        "S65",
-        "cash-flow-multiple",
-        "fundamental",
-        change({"pcf_top50": [*TEN_YEARS, 15.1]}, pcf_top50=[*TEN_YEARS, 14.9]),
-        "P/CF",
-    ),
-    case("S82", "earnings-multiple", "fundamental", change({"pe": [*TEN_YEARS, 12.0]}, pe=[*TEN_YEARS, 20.1]), "P/E"),
-    case(
-        "S81",
-        "fund-flows",
-        "fundamental",
-        change(FLOWS | {"vxx_shares": STEADY}, vxx_shares=then(STEADY, STEADY[-1] + 5e4)),
-        "flows",
-    ),
-    case(
-        "S74",
-        "growth",
-        "fundamental",
-        change({"gdp_dispersion": [*np.arange(39.0), 10.5]}, gdp_dispersion=[*np.arange(39.0), 31.5]),
-        "GDP",
-    ),
-    case(
-        "S69",
-        "dollar",
-        "fundamental",
-        change({"reer": then(100 + SAW[:120], 100.0)}, reer=then(100 + SAW[:120], 110.0)),
-        "REER",
-    ),
-    case(
-        "S60",
-        "weekly-vix",
-        "volatility",
-        change({"vx_30d": FALLING}, vx_30d=then(FALLING, *np.full(5, 40.0))),
-        "weekly MACD",
-    ),
-    case(
-        "S64",
-        "vix-curve",
-        "volatility",
-        change({"vx_front": FRONT * 0.9, "vx_second": FRONT}, vx_front=FRONT * 1.01),
-        "curve",
-    ),
-    case("S79", "lending", "on-chain", change({"utilisation": [0.84]}, utilisation=[0.95]), "utilisation"),
-    case("S79", "gas", "on-chain", change({"gas_price": 20 + SAW[:60]}, gas_price=then(20 + SAW[:60], 26.0)), "gas"),
-    case("S84", "peg", "on-chain", change({"usdc_peg": [0.9951]}, usdc_peg=[0.98]), "peg"),
-    case(
-        "S71",
-        "funding",
-        "on-chain",
-        change({"funding_8h": 0.0001 + 1e-5 * SAW[:60]}, funding_8h=then(0.0001 + 1e-5 * SAW[:60], 0.00015)),
-        "funding",
-    ),
-    case(
-        "S66", "tvl", "on-chain", change({"tvl_usd": [100.0, 100, 100, 96.1]}, tvl_usd=[100.0, 100, 100, 92.0]), "TVL"
-    ),
-]
-
-
-@pytest.mark.parametrize(("member", "family", "quiet", "loud"), SEATS)
-def test_a_signal_turns_the_vote_of_its_seat_and_one_family_for_less_is_enough_to_decrease(member, family, quiet, loud):
-    alone = Policy.model_validate({"consensus": {"needed": 1, "families": [family]}})
-    members = {"members": [one.model_dump() for one in alone.members if one.name == member]}
-    policy = Policy.model_validate(alone.model_dump() | members)
-    before, after = judged(quiet, policy=policy), judged(loud, policy=policy)
-
-    assert (stance(before, member), stance(after, member)) == (Stance.MORE, Stance.LESS)
-    assert before.verdict.base is Decision.INCREASE
-    assert after.verdict.decision is Decision.DECREASE
-    assert not after.ruling.may_add

@@ -13,6 +13,7 @@ from engine.instruments import Right
 from engine.market import OnchainState
 from engine.money import Money
 from engine.policy.condors import condor_offers, option
+from engine.policy.event_widths import EventWidths
 from engine.policy.layer_proposals import layer_proposals
 from engine.policy.layers import Role, days_to_expiry
 from engine.policy.outer_layer import OuterMode
@@ -32,6 +33,7 @@ POLICY = Policy()
 TABLE = POLICY.layer_table()
 CALM = Regime(date(2023, 2, 7), 18.0, Zone.GOLDILOCKS, 1.0, TermStructure.CONTANGO, False, ())
 EMPTY = Book()
+QUIET = EventWidths((), {})
 HIGH = replace(CALM, vix=30.0, zone=Zone.HIGH, leverage=0.0)
 """A market without its evidence: only what bounds outer layers."""
 
@@ -53,7 +55,7 @@ def condor(snapshot, view):
     return next(iter(condor_offers(quotes, view.smiles[quotes.root, quotes.expiry], POLICY.core)))
 
 
-def market(snapshot, condor, *, lots=2, regime=CALM, room=75_000.0, book=EMPTY, rank=0.5, **settings):
+def market(snapshot, condor, *, lots=2, regime=CALM, room=75_000.0, book=EMPTY, rank=0.5, events=QUIET, **settings):
     return OuterMarket(
         snapshot,
         book,
@@ -63,6 +65,7 @@ def market(snapshot, condor, *, lots=2, regime=CALM, room=75_000.0, book=EMPTY, 
         ScalingRules(),
         room,
         rank,
+        events,
     )
 
 
@@ -97,6 +100,36 @@ def test_the_tail_stands_fifteen_to_twenty_per_cent_of_the_break_evens_price_bel
     assert days_to_expiry(snapshot.asof, tail.expiry) >= 60
 
 
+@pytest.mark.requirement("S80", "D24")
+def test_events_before_the_expiry_push_the_outer_wings_out_by_their_factor(snapshot, condor):
+    events = EventWidths((), {condor.condor.put_short.expiry: 1.4})
+    found = outer_trade(TABLE["outer-intermediate"], market(snapshot, condor, events=events), budget=1e9)
+    low, high = condor.break_evens
+    spot = snapshot.spx.spot
+    (put, _), (call, _) = found.legs
+
+    assert 0.21 <= (low - float(put.strike)) / (spot - low) <= 0.28  # 1.4 times 15 % to 20 %
+    assert 0.21 <= (float(call.strike) - high) / (high - spot) <= 0.28
+    assert "wings times 1.400 for the events before it (D24b)" in found.why
+
+
+@pytest.mark.requirement("S80", "D24")
+def test_a_meeting_that_the_surface_prices_widens_the_outer_wings_of_a_decision():
+    day = recorded_day(RECORDED / "chains" / "spx-2022-06-10.csv")
+    day = day.with_chain(OnchainState(0, 0, "", day.asof, {"USDC": 1.0}, (), (), 0))
+    seen = pricing_view(day)
+    always = RuleText(id="always", when=("vix > 1 points",), then=("arm outer-intermediate",), source="S09", says="x")
+    policy = Policy(rules=(always,))
+    quotes = next(q for q in day.spx.slices if str(q.expiry_date) == "2022-07-15" and q.root == "SPX")
+    sold = next(iter(condor_offers(quotes, seen.smiles[quotes.root, quotes.expiry], policy.core)))
+    judged = replace(judged_alone(day, policy), meetings=(date(2022, 6, 15),))
+
+    found = layer_proposals(day, seen, Book(), policy, judged, condors=((sold, 1),), capital=1e8)
+    (outer,) = (one for one in found if one.layer.name == "outer-intermediate")
+
+    assert outer.trade.why.startswith("wings times 1.0")
+
+
 @pytest.mark.requirement("S57")
 def test_lots_are_what_the_years_budget_buys_for_the_time_bought(snapshot, condor):
     tail = outer_trade(TABLE["tail"], market(snapshot, condor, lots=100), budget=1e9)
@@ -107,6 +140,7 @@ def test_lots_are_what_the_years_budget_buys_for_the_time_bought(snapshot, condo
 
     assert bounded.legs[0][1] == 3
     assert bounded.cash == pytest.approx(-3 * each)
+    assert bounded.carry == pytest.approx(3 * each / years)
     assert "(S57)" in bounded.why
 
 

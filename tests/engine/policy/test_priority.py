@@ -9,7 +9,6 @@ from engine.policy.priority import (
     SleeveRoom,
     SleeveState,
     domain_order,
-    in_order,
     read_sleeve,
     sleeve_target,
 )
@@ -104,14 +103,6 @@ def finding(rule, fires):
 @pytest.mark.parametrize(("fires", "first"), [(True, Domain.DEFI), (False, Domain.SPX), (None, Domain.SPX)])
 def test_a_rising_coin_beta_puts_defi_protection_first(fires, first):
     assert domain_order([finding("crypto-leans-on-spx", fires)])[0] is first
-
-
-@pytest.mark.requirement("S52")
-def test_the_first_domain_is_protected_whole_before_the_second():
-    needs = {Domain.SPX: 80.0, Domain.DEFI: 50.0}
-
-    assert in_order(needs, 60.0, (Domain.DEFI, Domain.SPX)) == {Domain.DEFI: 50.0, Domain.SPX: 10.0}
-    assert in_order(needs, 60.0, (Domain.SPX, Domain.DEFI)) == {Domain.SPX: 60.0, Domain.DEFI: 0.0}
 
 
 @pytest.mark.parametrize(("sleeve", "nav"), [(1.0, 0.0), (float("nan"), 1.0), (-1.0, 1.0), (1.0, float("inf"))])

@@ -12,7 +12,7 @@ from engine.errors import InputError, MissingQuote
 from engine.instruments import Settlement
 from engine.market import ExpiryQuotes
 from engine.policy.condors import condor_offers
-from engine.policy.selection import by_delta, by_deviation, by_expectation, scored, short_deltas
+from engine.policy.selection import by_delta, by_deviation, by_expectation, ranked, scored, short_deltas, standing
 from engine.policy.settings import CoreSettings
 from engine.pricing.black import forward_value
 from engine.risk.smile import Smile
@@ -40,16 +40,21 @@ def on_offer(*markets):
     return [offer for quotes, smile in markets for offer in condor_offers(quotes, smile, CoreSettings())]
 
 
-def outcomes(offers, vol=0.15):
-    """Lognormal returns without drift: the real world does not move with the surface."""
-    return {
-        days: -0.5 * vol**2 * days / 365 + vol * math.sqrt(days / 365) * NORMAL for days in {o.days for o in offers}
-    }
+def earned(offer, *, vol=0.15, fee=0.0):
+    """USD at settlement under lognormal returns without drift: the real world does not move with the surface."""
+    low, put, call, high = strikes(offer)
+    years = offer.days / 365
+    level = SPOT * np.exp(-0.5 * vol**2 * years + vol * math.sqrt(years) * NORMAL)
+    owed = np.clip(put - level, 0, put - low) + np.clip(level - call, 0, high - call)
+    return (offer.credit - owed) * 100 - 4 * fee
 
 
-def best(*markets, **terms):
-    offers = on_offer(*markets)
-    return by_expectation(offers, SPOT, outcomes(offers), **terms)
+def results(offers, **terms):
+    return [(offer, earned(offer, **terms)) for offer in offers]
+
+
+def best(*markets):
+    return by_expectation(results(on_offer(*markets)))
 
 
 def strikes(offer):
@@ -130,27 +135,32 @@ def test_nothing_is_sold_when_premium_is_below_what_happens():
 @pytest.mark.requirement("S12")
 def test_the_choice_is_the_best_of_every_offer_by_brute_force():
     offers = on_offer(market(30, 0.19, skew=-0.2), market(45, 0.18, skew=-0.3))
-    returns = outcomes(offers)
 
-    chosen = by_expectation(offers, SPOT, returns, fee=1.15)
+    chosen = by_expectation(results(offers, fee=1.15))
 
     def ratio(offer):
-        low, put, call, high = strikes(offer)
-        level = SPOT * np.exp(returns[offer.days])
-        owed = np.clip(put - level, 0, put - low) + np.clip(level - call, 0, high - call)
-        result = np.sort((offer.credit - owed) * 100 - 4 * 1.15)
-        return result.mean() / -result[:500].mean()
+        result = np.sort(earned(offer, fee=1.15))
+        return result.mean() / -result[:500].mean()  # 2.5 % of 20,000
 
     assert chosen.ratio == pytest.approx(max(map(ratio, offers)))
     assert strikes(chosen.offer) == strikes(max(offers, key=ratio))
 
 
 @pytest.mark.requirement("S12")
-def test_only_what_keeps_the_limits_is_chosen():
-    narrow = best(market(45, 0.24), allowed=lambda offer: offer.condor.width <= 50)
+def test_a_condor_stands_by_its_place_and_beside_the_choices_by_deviation_and_by_delta():
+    quoted = market(45, 0.18, skew=-0.3)
+    offers, smiles = on_offer(quoted), {("SPXW", quoted[1].expiry): quoted[1]}
+    ranking = ranked(results(offers))
+    second = ranking[1]
 
-    assert narrow.offer.condor.width <= 50
-    assert narrow.ratio <= best(market(45, 0.24)).ratio
+    earns, deviations, deltas = standing(second.offer, ranking, smiles, deviations=1.5)
+
+    assert earns.endswith(
+        f": 2 of {len(offers)} widths and tenors listed, {ranking[0].ratio:.4f} for {ranking[0].offer.id}"
+    )
+    assert deviations.endswith(f"nearest to 1.50 is {by_deviation(offers, 1.5).id}")
+    assert deltas.endswith(f"nearest to 0.067 is {by_delta(offers, smiles, 0.0668072).id}")  # N(-1.5) = 0.0668072
+    assert standing(ranking[0].offer, ranking, smiles, deviations=1.5)[0].endswith("widths and tenors listed")
 
 
 @pytest.mark.requirement("X02")
@@ -167,10 +177,10 @@ def test_the_break_even_test_is_implied_by_shorts_at_one_and_a_half_deviations(v
 def test_a_gain_without_a_tail_loss_is_infinitely_good():
     offer = on_offer(market(45, 0.18))[0]
 
-    assert scored(offer, SPOT, {offer.days: np.zeros(100)}).ratio == math.inf
+    assert scored(offer, np.full(100, 50.0)).ratio == math.inf
 
 
-def test_nothing_on_offer_missing_outcomes_and_broken_ones_are_refused():
+def test_nothing_on_offer_a_missing_smile_and_broken_outcomes_are_refused():
     offer = on_offer(market(45, 0.18))[0]
 
     with pytest.raises(InputError, match="nothing is on offer"):
@@ -179,8 +189,6 @@ def test_nothing_on_offer_missing_outcomes_and_broken_ones_are_refused():
         by_delta([offer], {}, 0.6)
     with pytest.raises(MissingQuote, match="no smile"):
         by_delta([offer], {}, 0.1)
-    with pytest.raises(MissingQuote, match="no outcomes"):
-        scored(offer, SPOT, {})
     for broken in ([], [float("nan")]):
         with pytest.raises(InputError, match="outcomes"):
-            scored(offer, SPOT, {offer.days: np.array(broken)})
+            scored(offer, np.array(broken))
