@@ -55,7 +55,7 @@ class Ballot:
     One member's vote.
 
     `stance` is None for a vote not cast: the reading is unseen. `lost` says that its input has a source
-    which gives nothing now. `inputs` are the observations behind it; `why` is for a reader.
+    which gives nothing now. `inputs` are the readings it rests on (decision 6); `why` is for a reader.
     """
 
     member: str
@@ -65,9 +65,9 @@ class Ballot:
     why: str = ""
     lost: bool = False
 
-    def without(self, observation: str) -> "Ballot":
+    def without(self, reading: str) -> "Ballot":
         """This vote with one input taken away: not cast, if it rested on it."""
-        return replace(self, stance=None, lost=True) if observation in self.inputs else self
+        return replace(self, stance=None, lost=True) if reading in self.inputs else self
 
 
 @dataclass(frozen=True, slots=True)

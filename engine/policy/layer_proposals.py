@@ -86,6 +86,7 @@ def layer_proposals(
         room,
         judged.table.panel().value("iv_percentile"),
         event_widths(view.smiles, snapshot.asof, judged.meetings),
+        table,
     )
     states = armed_layers(table, judged.findings)
     found = []

@@ -1,6 +1,6 @@
 """The layers as data: what each is for, what it may hold, for how long, and its share of the hedge budget."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from engine.errors import ConfigError, UnknownKey
 from engine.instruments import MARKET_ZONE
-from engine.policy.bands import HORIZONS, Band, Horizons
+from engine.policy.bands import HORIZONS, Band, GapPolicy, Horizons
 from engine.policy.bounds import whole
 from engine.policy.outer_layer import OuterMode
 from engine.policy.wings import BANDS, BeyondBreakEven, OutOfTheMoney, WingRule
@@ -127,6 +127,7 @@ class LayerTable:
     layers: tuple[Layer, ...] = DEFAULT
     outer_mode: OuterMode = OuterMode.BUY_TAIL  # X04
     combine: Combine = Combine.ANY  # X15
+    gaps: GapPolicy = GapPolicy.NEAREST  # X01
 
     def __post_init__(self) -> None:
         names = [layer.name for layer in self.layers]
@@ -135,7 +136,16 @@ class LayerTable:
                 raise ConfigError(f"layers.{name}", why="the name stands twice", todo="rename one of them")
         whole("hedge.budget", {layer.name: layer.share for layer in self.layers}, rule="S57, D10")
         for roles in _APART:
-            Horizons([replace(layer.dte, name=layer.name) for layer in self.layers if layer.role in roles])
+            self._horizons(roles)
+
+    def horizon(self, days: int) -> str | None:
+        """The outer or tail layer that what has so many days left belongs to; None in a gap left empty (X01)."""
+        band = self._horizons(_APART[1]).band(days)
+        return band.name if band else None
+
+    def _horizons(self, roles: Collection[Role]) -> Horizons:
+        bands = [replace(layer.dte, name=layer.name) for layer in self.layers if layer.role in roles]
+        return Horizons(bands, self.gaps)
 
     def __iter__(self) -> Iterator[Layer]:
         return iter(self.layers)

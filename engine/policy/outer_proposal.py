@@ -1,6 +1,7 @@
 """Which listed contracts an outer layer would trade: tails bought, a further condor, or tails held sold (X03, X04)."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from math import floor
 
@@ -10,7 +11,7 @@ from engine.instruments import Instrument, IronCondor, Right, VanillaOption
 from engine.market import ExpiryQuotes, MarketSnapshot
 from engine.policy.condors import MULTIPLIER, CondorOffer, option
 from engine.policy.event_widths import EventWidths
-from engine.policy.layers import Kind, Layer, Role, days_to_expiry, widened
+from engine.policy.layers import Kind, Layer, LayerTable, Role, days_to_expiry, widened
 from engine.policy.outer_layer import OuterMode, TailHolding, outer_condor_sold, tails_bought, tails_monetized
 from engine.policy.regime import Regime
 from engine.policy.scaling import ScalingRules, addition
@@ -44,7 +45,7 @@ class OuterMarket:
 
     `condors` are those to protect with their lots, `room` USD of maximum loss that the session's cap leaves;
     `iv_rank` is the position of implied volatility, None where it is unseen; `events` are what widens the wings of
-    each expiry (D24b).
+    each expiry (D24b); `table` are the policy's layers.
     """
 
     snapshot: MarketSnapshot
@@ -56,6 +57,7 @@ class OuterMarket:
     room: float
     iv_rank: float | None
     events: EventWidths
+    table: LayerTable
 
 
 def outer_trade(layer: Layer, market: OuterMarket, *, budget: float) -> Trade:
@@ -188,13 +190,11 @@ def _sold(
 def _monetized(layer: Layer, market: OuterMarket) -> Trade:
     if market.iv_rank is None:
         return _nothing("the rank of implied volatility is unseen")
+    asof = market.snapshot.asof
     held = [
-        TailHolding(position.instrument, int(position.quantity))
-        for position in market.book
-        if isinstance(position.instrument, VanillaOption)
-        and position.instrument.underlying == "SPX"
-        and int(position.quantity) > 0
-        and layer.dte.holds(days_to_expiry(market.snapshot.asof, position.instrument.expiry))
+        tail
+        for tail in spare_tails(market.book)
+        if tail.option.expiry > asof and market.table.horizon(days_to_expiry(asof, tail.option.expiry)) == layer.name
     ]
     settings = market.settings
     legs = tails_monetized(
@@ -211,6 +211,28 @@ def _monetized(layer: Layer, market: OuterMarket) -> Trade:
         return _nothing("tails held have no bid")
     cash = sum(-float(count) * bid * float(MULTIPLIER) for (_, count), bid in zip(legs, bids, strict=True))
     return Trade(legs, cash, "")
+
+
+def spare_tails(book: Book) -> list[TailHolding]:
+    """
+    Index options owned beyond those that cover shorts of their own root, expiry and right, farthest out first.
+
+    What stays is nearest the money, so that selling all of these leaves every short covered one for one.
+    """
+    kinds: dict[tuple[str, datetime, Right], list[tuple[VanillaOption, int]]] = {}
+    for position in book:
+        held = position.instrument
+        if isinstance(held, VanillaOption) and held.underlying == "SPX":
+            kinds.setdefault((held.root, held.expiry, held.right), []).append((held, int(position.quantity)))
+    found = []
+    for (_, _, right), legs in kinds.items():
+        spare = sum(count for _, count in legs)
+        for held, count in sorted(legs, key=lambda leg: leg[0].strike, reverse=right is Right.CALL):
+            lots = min(count, spare)
+            if lots > 0:
+                found.append(TailHolding(held, lots))
+                spare -= lots
+    return found
 
 
 def _lots(

@@ -95,6 +95,13 @@ RULES: tuple[RuleText, ...] = (
         "breadth lies far under what the index says",
     ),
     _rule(
+        "breadth-before-meeting",
+        ["ad_divergence is yes", "fomc_watch is yes"],
+        ["score +25%"],
+        "S62, S75: A line 5",
+        "breadth that parts from price ahead of a policy meeting rebalances towards the hedge",
+    ),
+    _rule(
         "momentum-turns-down",
         ["macd_cross_spx < 0 sign"],
         ["score +25%"],

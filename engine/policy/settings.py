@@ -6,7 +6,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from engine.policy.bands import Band
+from engine.policy.bands import Band, GapPolicy
 from engine.policy.layer_text import LAYER_TEXTS, LayerText, layer_of
 from engine.policy.layers import Combine, LayerTable
 from engine.policy.money_text import LOCAL_POOLS, PoolText, WaterfallSettings
@@ -192,6 +192,9 @@ class LayeringSettings(_Section):
 
     outer_mode: OuterMode = Field(default=OuterMode.BUY_TAIL, description="X04: buy_tail, sell_outer_condor, monetize")
     combine: Combine = Field(default=Combine.ANY, description="X15: any or all of the rules that arm outer wings")
+    gap_policy: GapPolicy = Field(
+        default=GapPolicy.NEAREST, description="X01: nearest_band or none, for what is held between two outer bands"
+    )
     wing_width_min: Annotated[float, Field(gt=0)] = Field(
         default=25.0, description="X03: points between a short and its wing at least; this policy's own choice"
     )
@@ -283,4 +286,4 @@ class Policy(_Section):
         """The layers the rules may arm. Raises `ConfigError` for windows that overlap or shares that are not whole."""
         core = Band("core", self.core.dte_min, self.core.dte_max)
         layers = tuple(layer_of(text, core) for text in self.layers)
-        return LayerTable(layers, self.layering.outer_mode, self.layering.combine)
+        return LayerTable(layers, self.layering.outer_mode, self.layering.combine, self.layering.gap_policy)

@@ -1,5 +1,7 @@
 """Each seat of the committee and each regime in a decision: an input crosses its figure, the vote turns."""
 
+from datetime import date
+
 import numpy as np
 import pytest
 
@@ -22,6 +24,7 @@ from tests.engine.evidence_cases import (
     case,
     change,
     judged,
+    rule,
     stance,
     then,
 )
@@ -212,3 +215,19 @@ def test_when_ether_begins_to_lean_on_the_index_the_sleeve_is_protected_first():
 
     assert domain_order(before.findings) == (Domain.SPX, Domain.DEFI)
     assert domain_order(after.findings) == (Domain.DEFI, Domain.SPX)
+
+
+@pytest.mark.requirement("S62", "S75")
+@pytest.mark.parametrize(("meeting", "rebalances"), [(date(2018, 1, 31), True), (date(2018, 3, 21), False)])
+def test_breadth_that_parts_from_price_rebalances_only_ahead_of_a_meeting(meeting, rebalances):
+    """The last close is of 26 January 2018; the meeting of the 31st is three sessions away."""
+    sessions = weekdays(900)
+    parted = NARROW | {"spx": SPENT, "advances": np.full(147, 500.0)}
+
+    found = judged(parted, meetings=[meeting], sessions=sessions)
+
+    assert rule(found, "breadth-before-meeting").fires is rebalances
+    calm = judged(parted, meetings=[], sessions=sessions)
+    # h = 1 + 0.3 score (X10)
+    more = found.ruling.hedge_ratio - calm.ruling.hedge_ratio
+    assert more == pytest.approx(0.3 * 0.25 if rebalances else 0.0)

@@ -12,6 +12,7 @@ from engine.cycle import judged_alone
 from engine.instruments import Right
 from engine.market import OnchainState
 from engine.money import Money
+from engine.policy.bands import GapPolicy
 from engine.policy.condors import condor_offers, option
 from engine.policy.event_widths import EventWidths
 from engine.policy.layer_proposals import layer_proposals
@@ -66,6 +67,7 @@ def market(snapshot, condor, *, lots=2, regime=CALM, room=75_000.0, book=EMPTY, 
         room,
         rank,
         events,
+        TABLE,
     )
 
 
@@ -184,6 +186,46 @@ def test_tails_held_are_sold_in_part_only_at_rich_levels_and_the_tail_layer_neve
     assert rich.cash > 0
     assert not poor.legs
     assert tail.legs[0][1] > 0
+
+
+@pytest.mark.requirement("X01", "X04")
+@pytest.mark.parametrize(
+    ("expiry", "gaps", "sells"),
+    [
+        ("2023-02-17", "nearest_band", "outer-short"),  # 10 days: 3 from the 7th, 5 from the 15th
+        ("2023-02-21", "nearest_band", "outer-intermediate"),  # 14 days: 1 from the 15th
+        ("2023-02-17", "none", None),
+        ("2023-03-17", "none", "outer-intermediate"),
+    ],
+)
+def test_a_tail_that_aged_into_a_gap_belongs_to_the_nearest_horizon(snapshot, condor, expiry, gaps, sells):
+    quotes = next(q for q in snapshot.spx.slices if str(q.expiry_date) == expiry)
+    held = option(quotes, 3900.0, Right.PUT)
+    book = Book((Position(held, Money.of(Decimal(4), held.unit), Sleeve.CONDOR, "broker"),))
+    table = replace(TABLE, gaps=GapPolicy(gaps))
+
+    def sold(name):
+        at = market(snapshot, condor, rank=0.9, book=book, outer_mode=OuterMode.MONETIZE)
+        return outer_trade(table[name], replace(at, table=table), budget=0.0).legs
+
+    assert {name for name in ("outer-short", "outer-intermediate") if sold(name)} == ({sells} - {None})
+
+
+@pytest.mark.requirement("X04")
+def test_the_wings_of_condors_held_are_no_tails_to_sell(snapshot, condor):
+    tail = option(_quotes(snapshot, condor), 3300.0, Right.PUT)
+    legs = [*((leg, 5 * count) for leg, count in zip(condor.condor.legs, condor.condor.quantities, strict=True))]
+    for spare, sold in ((0, ()), (4, ((tail, -2),))):
+        book = Book(
+            tuple(
+                Position(leg, Money.of(Decimal(count), leg.unit), Sleeve.CONDOR, "broker")
+                for leg, count in [*legs, (tail, spare)]
+                if count
+            )
+        )
+        at = market(snapshot, condor, rank=0.9, book=book, outer_mode=OuterMode.MONETIZE)
+
+        assert outer_trade(TABLE["outer-intermediate"], at, budget=0.0).legs == sold
 
 
 def test_without_a_condor_there_is_nothing_to_protect(snapshot, condor):
