@@ -12,7 +12,7 @@ demo: fetch
 	@$(RUN) scripts.hedge demo $(DEMO_FLAGS)
 
 test: .venv/dev fetch
-	@$(RUN) pytest -n 2 --dist loadfile $(TEST_FLAGS)
+	@$(RUN) pytest -n 2 --dist loadfile --no-loadscope-reorder $(TEST_FLAGS)
 
 check: .venv/dev
 	@$(RUN) ruff format --check --quiet .
