@@ -57,7 +57,6 @@ class UniswapRanges:
         self.chain, self.holder, self.name = chain, holder, name
         self.manager = Contract(manager, load("uniswap-position-manager"))
         self.pools, self.move, self._swaps = tuple(pools), move, swaps
-        self._known: dict[int, Held | None] = {}
 
     def permits(self) -> tuple[Permit, ...]:
         """What a vault must allow for this venue."""
@@ -184,10 +183,8 @@ class UniswapRanges:
             return None
         return self._terms(token_id)
 
-    def _terms(self, token_id: int) -> Held | None:
-        if token_id not in self._known:
-            self._known[token_id] = self._held(token_id, self.manager.read(self.chain, "positions", token_id))
-        return self._known[token_id]
+    def _terms(self, token_id: int, block: BlockTag = "latest") -> Held | None:
+        return self._held(token_id, self.manager.read(self.chain, "positions", token_id, block=block))
 
     def _held(self, token_id: int, terms: dict[str, Any]) -> Held | None:
         for pool in self.pools:
@@ -208,7 +205,7 @@ class UniswapRanges:
     def _found(self, asked: Stake, receipt: Receipt) -> Found | None:
         name = "IncreaseLiquidity" if asked.opens else "DecreaseLiquidity"
         for event in events(self.manager, name, receipt):
-            held = self._terms(event["tokenId"])
+            held = self._terms(event["tokenId"], receipt.block)
             if held is None or (held.pool, held.lower_tick, held.upper_tick) != (
                 asked.pool,
                 asked.lower_tick,
@@ -237,7 +234,7 @@ class UniswapRanges:
                 principal[token_id] = before[0] + first, before[1] + second
                 continue
             principal.pop(token_id, None)
-            held = self._terms(token_id)
+            held = self._terms(token_id, receipt.block)
             if held is None or only not in (None, token_id) or not self._is_ours(held, receipt):
                 continue
             self._moved(held.pool, event, receipt, inwards=False)

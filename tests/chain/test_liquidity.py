@@ -252,6 +252,17 @@ class TestRanges:
         with pytest.raises(OrderRejected, match="not the vault's"):
             s.vault.describe([stolen])
 
+    @pytest.mark.fault("F24")
+    def test_a_number_given_again_after_a_reorganisation_is_read_anew(self, s, ranges):
+        snapshot = s.chain.snapshot()
+        for low, high in (("1600", "2500"), ("1700", "2400")):
+            wanted = around(s, low, high)
+            s.run((ranges, order(ranges, wanted, LIQUIDITY)))
+            ((held, _),) = ranges._holdings(s.holder.safe)
+            assert ranges._ours(held.token_id) == held
+            s.chain.revert(snapshot)
+            snapshot = s.chain.snapshot()
+
     def test_an_event_that_the_tokens_do_not_confirm_is_refused(self, s, ranges):
         asked = order(ranges, around(s, "1600", "2500"), LIQUIDITY)
         receipt = s.run((ranges, asked))
