@@ -205,4 +205,8 @@ class Halted(EngineError):
 
     def __init__(self, *, by: str, at: str, reason: str) -> None:
         self.by, self.at, self.reason = by, at, reason
-        super().__init__(f"halted by {by} at {at}", why=reason, todo="run `hedge resume` when it is resolved")
+        super().__init__(
+            f"halted by {by} at {at}",
+            why=reason,
+            todo="resolve that first; nothing new is risked until the halt is lifted",
+        )

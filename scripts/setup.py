@@ -7,7 +7,6 @@ from datetime import date, datetime, time, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 
-from eth_account import Account
 from eth_utils.crypto import keccak
 
 from adapters.evm.chain import Chain
@@ -151,6 +150,8 @@ def executor_key() -> OwnerKey:
 
 def write_cosigners(folder: Path) -> list[Path]:
     """Encrypted keystores of the three simulated owners, readable by this user only."""
+    from eth_account import Account
+
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     paths = []
     for index in OWNER_ACCOUNTS:

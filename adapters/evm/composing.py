@@ -51,7 +51,7 @@ class Composer:
             raise VenueUnavailable(
                 "executor is busy",
                 why=f"transaction {min(waiting, default=sender.nonce)} of {self.sender.address} is still pending",
-                todo="wait for it, or `hedge resume`; nothing was sent",
+                todo="wait for it, or run `hedge apply` of its plan again; nothing was sent",
             )
         base = sender.head.base_fee_wei
         gas = limit or _with_room(sender.estimate, sender.head.gas_limit)

@@ -10,10 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from eth_account import Account
-from eth_account.signers.local import LocalAccount
-from eth_account.types import AccessListEntry
 from eth_typing import HexStr
 from eth_utils.address import to_checksum_address
 
@@ -24,6 +22,10 @@ from adapters.evm.packages import artifact
 from contracts_abi import load
 from engine.errors import VenueUnavailable
 from engine.orders import Address
+
+if TYPE_CHECKING:
+    from eth_account.signers.local import LocalAccount
+    from eth_account.types import AccessListEntry
 
 MNEMONIC = "test test test test test test test test test test test junk"
 """The public test mnemonic of anvil and Hardhat; worth nothing anywhere."""
@@ -36,7 +38,7 @@ ZERO = Address("0x0000000000000000000000000000000000000000")
 
 
 @cache
-def account(index: int) -> LocalAccount:
+def account(index: int) -> "LocalAccount":
     """
     Funded test account `index` (0-9), the same on both backends.
 
@@ -46,6 +48,8 @@ def account(index: int) -> LocalAccount:
     >>> account(0).address
     '0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266'
     """
+    from eth_account import Account
+
     Account.enable_unaudited_hdwallet_features()
     found: LocalAccount = Account.from_mnemonic(MNEMONIC, account_path=f"m/44'/60'/0'/0/{index}")
     return found
@@ -64,7 +68,7 @@ class Builder:
     """
 
     chain: Chain
-    sender: LocalAccount = field(default_factory=lambda: account(0))
+    sender: "LocalAccount" = field(default_factory=lambda: account(0))
     cache: Path | None = None
 
     @property
@@ -116,7 +120,7 @@ class Builder:
             raise Reverted("no reason given")
         return receipt
 
-    def _submitted(self, transaction: dict[str, Sequence[AccessListEntry] | bytes | HexStr | int]) -> str:
+    def _submitted(self, transaction: dict[str, "Sequence[AccessListEntry] | bytes | HexStr | int"]) -> str:
         """Hand a transaction to the node: anvil holds the test accounts' keys itself, which spares signing here."""
         if not self.chain.can_fork:
             return self.chain.send_raw(bytes(self.sender.sign_transaction(transaction).raw_transaction))

@@ -214,9 +214,6 @@ def start_in_process(*, state: Path | None = None, timestamp: datetime = START) 
     return Chain(InProcessNode(accounts, int(timestamp.timestamp())))
 
 
-_CALLER_WEI = 10**18
-
-
 def _import_tester() -> tuple[Callable[[Mapping[str, Account], int], Any], tuple[type[Exception], ...]]:
     try:
         with warnings.catch_warnings():
@@ -232,11 +229,23 @@ def _import_tester() -> tuple[Callable[[Mapping[str, Account], int], Any], tuple
             todo="install the extra local-chain, or use anvil",
         ) from error
 
+    class Backend(PyEVMBackend):  # type: ignore[misc]
+        """A chain whose calls cost their sender nothing, as on other nodes: a contract calls with no ether."""
+
+        chain: Any
+
+        def call(self, transaction: Mapping[str, Any], block_number: Any = "latest") -> Any:
+            chain, self.chain = self.chain, _Free(self.chain)
+            try:
+                return super().call({**transaction, "max_fee_per_gas": 0, "max_priority_fee_per_gas": 0}, block_number)
+            finally:
+                self.chain = chain
+
     def tester(accounts: Mapping[str, Account], timestamp: int) -> Any:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             genesis = PyEVMBackend.generate_genesis_params({"gas_limit": GAS_LIMIT, "timestamp": timestamp})
-            backend = PyEVMBackend(genesis_parameters=genesis, genesis_state=_genesis(accounts))
+            backend = Backend(genesis_parameters=genesis, genesis_state=_genesis(accounts))
             return EthereumTester(backend=backend)
 
     failures = (
@@ -251,14 +260,27 @@ def _import_tester() -> tuple[Callable[[Mapping[str, Account], int], Any], tuple
     return tester, failures
 
 
+class _Free:
+    """A chain as it is, but for gas, which is free."""
+
+    def __init__(self, chain: Any) -> None:
+        self._chain = chain
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._chain, name)
+
+    def get_vm(self, at_header: Any = None) -> Any:
+        """The machine of a block, its base fee set to nothing."""
+        return self._chain.get_vm(at_header=at_header.copy(base_fee_per_gas=0) if at_header else None)
+
+
 def _genesis(accounts: Mapping[str, Account]) -> dict[bytes, Account]:
     from adapters.evm.deploy_builder import ACCOUNTS, account
 
     funded = {account(i).address.lower(): {"balance": hex(FUNDED_WEI)} for i in range(ACCOUNTS)}
     return {
         bytes.fromhex(address.removeprefix("0x")): {
-            # py-evm makes the sender of an eth_call pay; a contract that is called from needs some ether
-            "balance": max(int(str(terms.get("balance", "0x0")), 16), _CALLER_WEI),
+            "balance": int(str(terms.get("balance", "0x0")), 16),
             "nonce": whole(terms.get("nonce", 0)),
             "code": bytes.fromhex(str(terms.get("code", "0x")).removeprefix("0x")),
             "storage": {int(slot, 16): int(word, 16) for slot, word in terms.get("storage", {}).items()},

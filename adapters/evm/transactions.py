@@ -148,7 +148,7 @@ class Executor(Composer):
                 raise OutcomeUnknown(
                     f"transaction {transaction_hash} is not final",
                     why="it left the chain" if receipt is None else f"block {receipt.block} can still go",
-                    todo="wait and run `hedge resume`",
+                    todo="wait and run the same command again",
                 )
             else:
                 time.sleep(_POLL_SECONDS)
@@ -167,7 +167,7 @@ class Executor(Composer):
                 raise OutcomeUnknown(
                     f"transaction {sent.hash} may be in",
                     why=f"{unsure.why}; the node does not know it now",
-                    todo="run `hedge resume`: it looks the hash up before anything else",
+                    todo="run the same command again: it looks the hash up before anything else",
                 ) from unsure
 
     def _await(self, attempts: Sequence[Attempt]) -> Receipt:
@@ -188,7 +188,7 @@ class Executor(Composer):
                 raise OutcomeUnknown(
                     f"transaction {attempts[-1].hash} is not final",
                     why=f"{stands.why} in time{stuck}" if stands.receipt is None else stands.why,
-                    todo="wait and run `hedge resume`; it is not sent again while a node knows it",
+                    todo="wait and run the same command again; nothing is sent twice while a node knows it",
                 )
             if stands.receipt is None:
                 if not any(map(self._known, attempts)):  # dropped by a reorganisation, or evicted

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from eth_account import Account
 from eth_keys.datatypes import PrivateKey
 
 from adapters.evm.native import signed
@@ -63,6 +62,8 @@ def unlock(path: Path, passphrase: str | bytes) -> OwnerKey:
     ------
     Web3 Secret Storage Definition, version 3.
     """
+    from eth_account import Account
+
     stored = _keystore(path)
     _bounded(path, stored)
     try:

@@ -123,7 +123,7 @@ class Plans(Storage):
                 raise ApprovalError(
                     f"plan {digest[:12]} cannot become {to}",
                     why=f"it is {state}",
-                    todo="run `hedge status` to see what it waits for",
+                    todo="see `hedge plan outstanding`, or make a new plan",
                 )
             _reach(connection, digest, to, at)
             return state
@@ -180,5 +180,5 @@ def _already(digest: str, state: PlanState) -> AlreadyApplied:
     return AlreadyApplied(
         f"plan {digest[:12]} is {state}",
         why="a plan is applied once",
-        todo="run `hedge resume` if it is unfinished, else make a new plan",
+        todo="`hedge apply` continues one that is unfinished; else make a new plan",
     )

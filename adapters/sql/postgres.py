@@ -3,8 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import URL, ColumnElement, Connection, Engine, Table, Text, any_, bindparam, create_engine, text
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy import ARRAY, URL, ColumnElement, Connection, Engine, Table, Text, any_, bindparam, create_engine, text
 
 from engine.errors import Busy, ConfigError, DiskFull, SchemaMismatch, StorageError
 
@@ -78,7 +77,9 @@ def _named(failure: BaseException) -> StorageError:
     if state in ("55P03", "40P01", "40001", "57014", "53300"):
         return Busy("database is locked", why=why, todo="wait for the other operator, then run it again")
     if state == "53100":
-        return DiskFull("nothing was recorded", why=why, todo="make room on the server, then run `hedge resume`")
+        return DiskFull(
+            "nothing was recorded", why=why, todo="make room on the server, then run the same command again"
+        )
     if state in ("42P01", "42703", "3F000"):
         return SchemaMismatch("database lacks what we read", why=why, todo="run `hedge ledger migrate`")
     if state == "3D000":

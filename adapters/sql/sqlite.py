@@ -90,7 +90,7 @@ class Sqlite:
         if primary in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
             return Busy("database is locked", why=why, todo="wait for the other process, then run it again")
         if primary == sqlite3.SQLITE_FULL or code in _WRITE_FAILED:
-            return DiskFull("nothing was recorded", why=why, todo="make room, then run `hedge resume`")
+            return DiskFull("nothing was recorded", why=why, todo="make room, then run the same command again")
         if primary == sqlite3.SQLITE_ERROR and "no such" in why:
             return SchemaMismatch("database lacks what we read", why=why, todo="run `hedge ledger migrate`")
         if primary in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):

@@ -70,7 +70,11 @@ def linear_programme(weights: Floats, matrix: Floats, room: Floats, bounds: Floa
         b_ub=room,
         bounds=bounds.tolist(),
         method="highs-ds",
-        options={"primal_feasibility_tolerance": _FEASIBLE, "dual_feasibility_tolerance": _FEASIBLE},
+        options={
+            "presolve": False,  # half of the time on programmes of a few hundred rows
+            "primal_feasibility_tolerance": _FEASIBLE,
+            "dual_feasibility_tolerance": _FEASIBLE,
+        },
     )
     if found.status == _IMPOSSIBLE:
         return None

@@ -14,7 +14,6 @@ from datetime import UTC, date, datetime, time, timedelta
 from itertools import islice
 
 import numpy as np
-from scipy.optimize import brentq
 
 from engine.errors import InputError, MissingQuote
 from engine.instruments import MARKET_ZONE, Settlement
@@ -271,6 +270,8 @@ def _on_tick(prices: Floats, rounded: Callable[[Floats], Floats]) -> Floats:
 
 def _anchored(pricer: _SpxPricer, listing: tuple[_Terms, ...], vix: float) -> float:
     """The instantaneous vol at which the modelled quotes give the recorded VIX."""
+    from scipy.optimize import brentq  # noqa: PLC0415 (heavy)
+
     month = MINUTES_30_DAYS * 60.0
     left = np.array([(terms.expiry - pricer.asof).total_seconds() for terms in listing])
     near = int(np.searchsorted(left, month, side="right")) - 1

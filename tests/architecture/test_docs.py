@@ -10,6 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")])
 SHOWN = re.compile(r"(?:^|`)(hedge [a-z][^`#\n]*|make [a-z]+)", re.MULTILINE)
+MENTIONED = re.compile(r"`hedge ([a-z]+(?: [a-z]+)*)")
 
 
 def shown():
@@ -59,3 +60,21 @@ def test_the_exit_codes_of_the_readme_are_those_of_the_program():
     for kind in kinds:
         code = exit_code(kind.__new__(kind))
         assert re.search(rf"\b{code}\b", table), f"{kind.__name__} ends with {code}, which the README does not list"
+
+
+@pytest.mark.parametrize("folder", ["engine", "adapters", "scripts"])
+def test_every_command_that_a_message_sends_its_reader_to_exists(folder):
+    from typer._click.core import Context
+    from typer.main import get_command
+
+    from scripts.hedge import app
+
+    for source in sorted((ROOT / folder).rglob("*.py")):
+        for words in MENTIONED.findall(source.read_text(encoding="utf-8")):
+            command = get_command(app)
+            for word in words.split():
+                if not hasattr(command, "get_command"):
+                    break
+                found = command.get_command(Context(command), word)
+                assert found, f"{source.relative_to(ROOT)} names `hedge {words}`"
+                command = found

@@ -473,17 +473,3 @@ def test_only_the_nonce_of_the_safes_own_storage_changes(s):
     assert written_slots(s.chain, s.holder.safe, data, sender=sender) == {4, 5}
     with pytest.raises(OrderRejected, match=r"writes the Safe's own storage at .*0x4"):
         try_execution(s.chain, s.safe, data, sender=sender, transaction=grab)
-
-
-def test_the_same_batch_runs_on_a_chain_in_this_process():
-    with stage("in-process") as s:
-        lending = supply("aave-cheap", WETH, "20")
-        buying = order("lyra", s.put(), "10", Money.of("-2100", SUSD))
-
-        receipt = s.run((s.lyra, buying), (s.cheap, lending))
-
-        assert receipt.final
-        assert [len(venue.read(asked, receipt)) for venue, asked in ((s.lyra, buying), (s.cheap, lending))] == [1, 1]
-        assert s.vault.rehearse(s.small()) is None
-        with pytest.raises(OrderRejected, match="would revert"):
-            s.vault.propose(s.cheap.calls(debt("aave-cheap", USDC, "-10000000")), deadline=s.deadline())

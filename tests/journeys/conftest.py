@@ -17,14 +17,15 @@ SHARED = ROOT.parent / "shared" / "data"
 
 
 def hedge(*arguments, cwd=ROOT, check=None, **changes):
-    """Run the command as a user does; the result carries output, error and exit code."""
+    """Run the command as a user does, compiled modules kept; the result carries output, error and exit code."""
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     ran = subprocess.run(
         [sys.executable, "-m", "scripts.hedge", *map(str, arguments)],
         cwd=cwd,
         capture_output=True,
         text=True,
         check=False,
-        env={**os.environ, "PYTHONPATH": str(ROOT), **changes},
+        env={**kept, "PYTHONPATH": str(ROOT), **changes},
         stdin=subprocess.DEVNULL,
     )
     if check is not None:

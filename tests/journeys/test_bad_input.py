@@ -40,6 +40,7 @@ CASES = [
     (["stress", "--book", "."], 2),
     (["allocate", "--book", "mixed.csv"], 2),
 ]
+pytestmark = [pytest.mark.journey]
 FILES = {
     "empty.csv": "",
     "nan.csv": (

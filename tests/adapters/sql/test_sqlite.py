@@ -56,7 +56,7 @@ with SqlJournal({sqlite_url!r}) as journal:
     done, kept, again, verified, message = ran.stdout.strip().split(" ", 4)
     assert int(done) == int(kept) > 0
     assert (again, verified) == ("True", "None")
-    assert "make room, then run `hedge resume`" in message
+    assert "make room, then run the same command again" in message
 
 
 def test_a_database_that_was_never_made_is_not_made_by_looking(tmp_path):
