@@ -4,7 +4,10 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import chdir, redirect_stderr, redirect_stdout
+from io import StringIO
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -31,6 +34,28 @@ def hedge(*arguments, cwd=ROOT, check=None, **changes):
     if check is not None:
         assert ran.returncode == check, ran.stderr
     return ran
+
+
+class Ran(NamedTuple):
+    """What a run of the command ended with and said."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def within(*arguments, cwd=".", check=None, **changes):
+    """Run the command in this process, which spares its imports; the result is that of `hedge`."""
+    from scripts.hedge import app, run
+
+    out, err = StringIO(), StringIO()
+    with pytest.MonkeyPatch.context() as patch, chdir(cwd), redirect_stdout(out), redirect_stderr(err):
+        for name, value in changes.items():
+            patch.setenv(name, value)
+        code = run(app, [*map(str, arguments)])
+    if check is not None:
+        assert code == check, err.getvalue()
+    return Ran(code, out.getvalue(), err.getvalue())
 
 
 def skip_without_packages():

@@ -1,19 +1,10 @@
 """`hedge allocate` as an operator runs it: a market and a book in, lots and the price of each limit out."""
 
 import json
-from contextlib import redirect_stderr, redirect_stdout
-from io import StringIO
-from types import SimpleNamespace
 
 import pytest
-import typer
 
-from scripts.allocate import allocate as verb
-from scripts.hedge import run
-from tests.journeys.conftest import SHARED
-
-app = typer.Typer(rich_markup_mode=None, add_completion=False, pretty_exceptions_enable=False)
-app.command()(verb)
+from tests.journeys.conftest import SHARED, within
 
 CHAIN = SHARED / "chains" / "spx-2023-02-07.csv"
 NARROW = "[core]\ndte_min = 50\ndte_target = 52\ndte_max = 53\n"
@@ -24,12 +15,7 @@ pytestmark = pytest.mark.journey
 
 
 def hedge_allocate(*arguments, check=0):
-    """Run the verb in this process: the result carries output and error."""
-    out, err = StringIO(), StringIO()
-    with redirect_stdout(out), redirect_stderr(err):
-        code = run(app, [str(argument) for argument in arguments])
-    assert code == check, err.getvalue()
-    return SimpleNamespace(stdout=out.getvalue(), stderr=err.getvalue())
+    return within("allocate", *arguments, check=check)
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.journeys.conftest import hedge
+from tests.journeys.conftest import within
 
 CASES = [
     (["--bogus"], 2),
@@ -63,7 +63,7 @@ def test_wrong_input_is_refused_in_one_line_before_any_effect(tmp_path, argument
     for name, text in FILES.items():
         (tmp_path / name).write_text(text, encoding="utf-8")
 
-    ran = hedge(*arguments, cwd=tmp_path)
+    ran = within(*arguments, cwd=tmp_path)
 
     assert ran.returncode == code, ran.stderr
     assert ran.stdout == ""

@@ -1,9 +1,7 @@
 """A change of the policy from proposal to force, as three members go through it, and what the desk makes of it."""
 
 import json
-from contextlib import redirect_stderr, redirect_stdout
 from datetime import UTC, datetime, timedelta
-from io import StringIO
 
 import pytest
 from eth_account import Account
@@ -15,10 +13,9 @@ from engine.errors import ConfigError
 from engine.policy.settings import Policy
 from scripts import committee
 from scripts.desk import open_journal
-from scripts.hedge import run
-from scripts.policy import app
 from scripts.seats import COMMITTEE, policy_of
 from scripts.workspace import LEDGER, SETTINGS, STANDING, load
+from tests.journeys.conftest import within
 
 KEYS = tuple(from_secret(bytes([number]) * 32) for number in (1, 2, 3, 4))
 MEMBERS, STRANGER = KEYS[:3], KEYS[3]
@@ -60,10 +57,8 @@ class Sitting:
     def __call__(self, verb, *arguments, member=1):
         key = [] if verb == "committee" else ["--key", self.root / f"key-{member}.json"]
         words = [] if verb == "committee" else ["--passphrase", f"file:{self.root / 'words'}"]
-        out, err = StringIO(), StringIO()
-        with redirect_stdout(out), redirect_stderr(err):
-            code = run(app, [str(part) for part in (verb, *arguments, "-C", self.root, *key, *words, "--json")])
-        return code, json.loads(out.getvalue()) if out.getvalue() else err.getvalue()
+        ran = within("policy", verb, *arguments, "-C", self.root, *key, *words, "--json")
+        return ran.returncode, json.loads(ran.stdout) if ran.stdout else ran.stderr
 
     def propose(self, policy, member=1):
         path = self.root / "proposed.toml"

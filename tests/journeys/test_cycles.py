@@ -1,15 +1,11 @@
 """Twenty-two daily cycles on the paper broker and a local chain: reconciled each day, reported, then broken."""
 
 import json
-from contextlib import redirect_stderr, redirect_stdout
 from datetime import date
-from io import StringIO
 from itertools import islice
-from types import SimpleNamespace
 from typing import NamedTuple
 
 import pytest
-import typer
 
 from adapters.evm.anvil import start_anvil
 from adapters.evm.deploy_builder import account
@@ -26,10 +22,9 @@ from engine.money import USD, Money, usd
 from engine.policy.settings import Policy
 from engine.positions import Sleeve
 from engine.report.valued import total
-from scripts import flow, ledger, report
+from scripts import flow
 from scripts.demo import DAY
 from scripts.desk import open_journal
-from scripts.hedge import run
 from scripts.kept import open_breaks
 from scripts.period import LEDGER, explained, read_report
 from scripts.reconcile_verb import adopted, reconciled
@@ -37,7 +32,7 @@ from scripts.reconciling import compare, require_no_break
 from scripts.reporting import Story, compose
 from scripts.setup import OWNER_ACCOUNTS, furnish
 from scripts.walk import mark, session, sessions_after
-from tests.journeys.conftest import skip_without_packages
+from tests.journeys.conftest import skip_without_packages, within
 
 pytestmark = [pytest.mark.journey, pytest.mark.chain, pytest.mark.timeout(240)]
 START, CYCLES = date.fromisoformat(DAY), 22
@@ -75,15 +70,7 @@ def cycled(tmp_path_factory):
 
 
 def verb(*arguments, check=0):
-    """The report and ledger verbs in this process: output, error and exit code."""
-    app = typer.Typer(rich_markup_mode=None, add_completion=False, pretty_exceptions_enable=False)
-    app.add_typer(report.app, name="report")
-    app.add_typer(ledger.app, name="ledger")
-    out, err = StringIO(), StringIO()
-    with redirect_stdout(out), redirect_stderr(err):
-        code = run(app, [str(argument) for argument in arguments])
-    assert code == check, err.getvalue()
-    return SimpleNamespace(stdout=out.getvalue(), stderr=err.getvalue())
+    return within(*arguments, check=check)
 
 
 @pytest.mark.requirement("D34")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from scripts.setup import PASSPHRASE
-from tests.journeys.conftest import hedge
+from tests.journeys.conftest import hedge, within
 
 pytestmark = [pytest.mark.journey, pytest.mark.chain, pytest.mark.timeout(240)]
 
@@ -77,21 +77,21 @@ def test_an_approved_plan_is_carried_out_and_the_books_agree(applied, desk):
 
     assert document["status"] == "applied"
     assert document["unfilled"] == []
-    assert json.loads(hedge("reconcile", "-C", desk, "--json", check=0).stdout)["breaks"] == []
-    assert json.loads(hedge("ledger", "verify", "-C", desk, "--json", check=0).stdout)["status"] == "whole"
+    assert json.loads(within("reconcile", "-C", desk, "--json", check=0).stdout)["breaks"] == []
+    assert json.loads(within("ledger", "verify", "-C", desk, "--json", check=0).stdout)["status"] == "whole"
 
 
 def test_the_open_book_is_reported_without_annualising(applied, desk, tmp_path):
     target = tmp_path / "report.html"
 
-    ran = hedge("report", "-C", desk, "--html", target, check=0)
+    ran = within("report", "-C", desk, "--html", target, check=0)
 
     assert "not annualised" in ran.stdout
     assert target.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
 
 
 def test_another_chain_than_the_configured_one_is_refused_before_anything_is_read(desk):
-    refused = hedge("plan", "new", "-C", desk, HEDGE__CHAIN__CHAIN_ID="1")
+    refused = within("plan", "new", "-C", desk, HEDGE__CHAIN__CHAIN_ID="1")
 
     assert refused.returncode == 78
     assert "chain id 31337 refused: chain id 1 is configured" in refused.stderr
@@ -107,7 +107,7 @@ def test_what_one_run_opened_leaves_less_of_the_sessions_cap_to_the_next(applied
         -int(order["limit"]["units"]) / 10 ** order["limit"]["decimals"] for order in orders if order["role"] == "hedge"
     )
 
-    explained = json.loads(hedge("explain", "-C", desk, "--policy", policy, "--json", check=0).stdout)
+    explained = json.loads(within("explain", "-C", desk, "--policy", policy, "--json", check=0).stdout)
 
     (tail,) = (layer for layer in explained["layers"] if layer["layer"] == "tail")
     cap = 0.25 * 0.30 * 1_000_000  # of defined-risk capital
@@ -120,7 +120,7 @@ def test_a_cap_edited_above_a_quarter_stops_every_command_of_the_desk(desk):
     kept = policy.read_text(encoding="utf-8")
     policy.write_text(kept.replace('sleeve_cap = "20%"', 'sleeve_cap = "30%"'), encoding="utf-8")
     try:
-        refused = hedge("plan", "new", "-C", desk)
+        refused = within("plan", "new", "-C", desk)
     finally:
         policy.write_text(kept, encoding="utf-8")
 
@@ -131,7 +131,7 @@ def test_a_cap_edited_above_a_quarter_stops_every_command_of_the_desk(desk):
 def test_a_wrong_passphrase_signs_nothing_and_shows_nothing(desk, plan):
     key = desk / "keys" / "owner-3.json"
 
-    refused = hedge("approve", plan, "--key", key, "--passphrase", "env:PASS", "-C", desk, PASS="canary-7391")
+    refused = within("approve", plan, "--key", key, "--passphrase", "env:PASS", "-C", desk, PASS="canary-7391")
 
     assert refused.returncode != 0
     assert len(refused.stderr.strip().splitlines()) == 1
@@ -142,7 +142,7 @@ def test_a_wrong_passphrase_signs_nothing_and_shows_nothing(desk, plan):
     "setting", [{"HEDGE__VAULT__THRESHOLD": "3"}, {"HEDGE__VAULT__SAFE": "0x" + "11" * 20}], ids=["threshold", "safe"]
 )
 def test_a_safe_that_is_not_as_configured_stops_every_command_of_the_desk(desk, setting):
-    refused = hedge("plan", "new", "-C", desk, **setting)
+    refused = within("plan", "new", "-C", desk, **setting)
 
     assert refused.returncode == 78
     assert "the chain says" in refused.stderr

@@ -1,20 +1,12 @@
 """`hedge explain` as an operator runs it: what would be done, which layers open, and why."""
 
 import json
-from contextlib import redirect_stderr, redirect_stdout
 from html import escape
-from io import StringIO
 
 import pytest
-import typer
 
 from engine.report.wording import typeset
-from scripts.explain import explain as verb
-from scripts.hedge import run
-from tests.journeys.conftest import SHARED
-
-app = typer.Typer(rich_markup_mode=None, add_completion=False, pretty_exceptions_enable=False)
-app.command()(verb)
+from tests.journeys.conftest import SHARED, within
 
 CHAIN = SHARED / "chains" / "spx-2023-02-07.csv"
 BOOK = """quantity,instrument,sleeve,venue
@@ -32,11 +24,7 @@ pytestmark = [
 
 
 def explained(*arguments):
-    out, err = StringIO(), StringIO()
-    with redirect_stdout(out), redirect_stderr(err):
-        code = run(app, [str(argument) for argument in arguments])
-    assert code == 0, err.getvalue()
-    return out.getvalue()
+    return within("explain", *arguments, check=0).stdout
 
 
 @pytest.fixture(scope="module")

@@ -2,9 +2,6 @@
 
 import json
 import sys
-from contextlib import redirect_stderr, redirect_stdout
-from io import StringIO
-from typing import NamedTuple
 
 import pytest
 
@@ -18,25 +15,10 @@ from adapters.safe.signatures import Terms, pack, sign_transaction
 from adapters.safe.simulation import execution
 from adapters.safe.state import read_state
 from contracts_abi import load
-from scripts.hedge import app, run
 from scripts.setup import PASSPHRASE
-from tests.journeys.conftest import hedge, skip_without_packages
+from tests.journeys.conftest import hedge, skip_without_packages, within
 
 pytestmark = [pytest.mark.journey, pytest.mark.chain, pytest.mark.timeout(240)]
-
-
-class Ran(NamedTuple):
-    """What a run ended with and said."""
-
-    code: int
-    out: str
-    err: str
-
-
-def within(*arguments):
-    with redirect_stdout(StringIO()) as out, redirect_stderr(StringIO()) as err:
-        code = run(app, [*map(str, arguments)])
-    return Ran(code, out.getvalue(), err.getvalue())
 
 
 def owner(index: int):
@@ -75,10 +57,13 @@ def nested(folder):
 @pytest.fixture(scope="module")
 def plan(folder, nested):
     noticed = within("plan", "new", "-C", folder, "--json")
-    assert (noticed.code, "is of no plan of ours" in noticed.err) == (23, True)  # the change of owners, told once
+    assert (noticed.returncode, "is of no plan of ours" in noticed.stderr) == (
+        23,
+        True,
+    )  # the change of owners, told once
     ran = within("plan", "new", "-C", folder, "--json")
-    assert ran.code == 10, ran.err
-    return json.loads(ran.out)["path"]
+    assert ran.returncode == 10, ran.stderr
+    return json.loads(ran.stdout)["path"]
 
 
 @pytest.fixture(scope="module")
@@ -102,8 +87,8 @@ def device(tmp_path_factory):
 
 def outstanding(folder):
     ran = within("plan", "outstanding", "-C", folder, "--json")
-    assert ran.code == 0, ran.err
-    return json.loads(ran.out)
+    assert ran.returncode == 0, ran.stderr
+    return json.loads(ran.stdout)
 
 
 def keystores(folder, *indices):
@@ -165,16 +150,16 @@ def told(folder, nested, plan, device):
 def test_what_is_no_owners_signature_leaves_no_file_and_says_why(told, step, code, words):
     ran = told[0][step]
 
-    assert ran.code == code
-    assert words in ran.err
+    assert ran.returncode == code
+    assert words in ran.stderr
 
 
 def test_a_program_and_a_contract_that_own_the_safe_approve_and_the_plan_is_carried_out(told, nested):
     steps, _ = told
 
-    assert json.loads(steps["program"].out)["owner"] == owner(2).address
-    assert json.loads(steps["contract"].out)["owner"] == nested
-    assert json.loads(steps["applied"].out)["status"] == "applied"
+    assert json.loads(steps["program"].stdout)["owner"] == owner(2).address
+    assert json.loads(steps["contract"].stdout)["owner"] == nested
+    assert json.loads(steps["applied"].stdout)["status"] == "applied"
 
 
 @pytest.mark.fault("F67")
@@ -189,5 +174,5 @@ def test_a_signed_nonce_is_told_with_what_it_could_do_until_it_is_spent(told):
     assert (batch["nonce"], batch["signed"], batch["threshold"], batch["voidable"]) == (1, 2, 2, True)
     assert any("supply" in words for words in batch["effects"])
     assert cancel["effects"] == ["burn nonce 1"]
-    assert "anybody can send it now" in " ".join(steps["shown"].out.split())
+    assert "anybody can send it now" in " ".join(steps["shown"].stdout.split())
     assert (listed["spent"]["signed"], listed["spent"]["unexplained"]) == ([], [])

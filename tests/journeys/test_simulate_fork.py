@@ -2,28 +2,16 @@
 
 import hashlib
 import json
-from contextlib import redirect_stderr, redirect_stdout
 from decimal import Decimal
-from io import StringIO
 from math import exp
-from typing import NamedTuple
 
 import pytest
 
 from adapters.evm.anvil import start_anvil
 from adapters.evm.chain import connect
-from scripts.hedge import app, run
-from tests.journeys.conftest import hedge, skip_without_packages
+from tests.journeys.conftest import hedge, skip_without_packages, within
 
 pytestmark = [pytest.mark.journey, pytest.mark.chain, pytest.mark.timeout(240)]
-
-
-class Ran(NamedTuple):
-    """What a run ended with and said."""
-
-    code: int
-    out: str
-    err: str
 
 
 EVERY = [
@@ -42,7 +30,7 @@ def own(tmp_path_factory):
     assert 'sleeve_target = "15%"' in written
     policy.write_text(written.replace('sleeve_target = "15%"', 'sleeve_target = "18%"'), encoding="utf-8")
     planned = within("plan", "new", "-C", folder, "--json")
-    yield folder, json.loads(planned.out)["path"]
+    yield folder, json.loads(planned.stdout)["path"]
     within("chain", "down", "-C", folder)
 
 
@@ -52,7 +40,7 @@ def simulated(own):
     folder, plan = own
     before = original(folder)
     ran = fork(plan, "-C", folder, "--scenario", "all", "--json")
-    return ran, json.loads(ran.out), before, original(folder)
+    return ran, json.loads(ran.stdout), before, original(folder)
 
 
 @pytest.fixture(scope="module")
@@ -76,13 +64,6 @@ FILES = ("ledger.sqlite", "paper-broker.json", "contracts.json", "hedge.toml", "
 
 def url(folder):
     return json.loads((folder / "chain" / "running.json").read_text(encoding="utf-8"))["url"]
-
-
-def within(*arguments):
-    """A run of the command in this process, which spares its imports."""
-    with redirect_stdout(StringIO()) as out, redirect_stderr(StringIO()) as err:
-        code = run(app, [*map(str, arguments)])
-    return Ran(code, out.getvalue(), err.getvalue())
 
 
 def fork(*arguments):
@@ -113,10 +94,10 @@ def test_the_exit_code_says_whether_a_limit_breaks_and_the_words_say_which(simul
     ran, document, _, _ = simulated
 
     broken = [line for found in scenario.values() for line in found["broken"]]
-    assert ran.code == (31 if broken else 0)
+    assert ran.returncode == (31 if broken else 0)
     assert document["status"] == ("limits broken" if broken else "done")
     assert len(document["broken"]) == len(broken)
-    assert all(line in ran.err for line in broken)
+    assert all(line in ran.stderr for line in broken)
 
 
 def test_without_a_shock_the_plan_is_carried_out_whole(scenario):
@@ -202,8 +183,8 @@ def test_a_dumped_state_stands_in_for_the_chain(own):
 
     ran = fork("-C", folder, "--state", folder / "chain" / "state.json", "--json")
 
-    document = json.loads(ran.out)
-    assert ran.code == 0
+    document = json.loads(ran.stdout)
+    assert ran.returncode == 0
     assert document["plan_digest"] is None
     assert document["scenarios"][0]["positions"]
 
@@ -217,16 +198,16 @@ def test_another_node_of_the_same_chain_is_copied_and_left_alone(own, monkeypatc
         ran = fork(plan, "-C", folder, "--rpc", "env:ANOTHER_NODE", "--json")
 
         assert other.height() == before
-    assert ran.code in (0, 31)
-    assert json.loads(ran.out)["gas"] > 500_000
+    assert ran.returncode in (0, 31)
+    assert json.loads(ran.stdout)["gas"] > 500_000
 
 
 def test_a_chain_without_the_desks_safe_is_refused_by_name(own):
     with start_anvil() as bare:
         ran = fork("-C", own[0], "--rpc", bare.node.url)
 
-    assert ran.code == 78
-    assert "has no code there" in ran.err
+    assert ran.returncode == 78
+    assert "has no code there" in ran.stderr
 
 
 @pytest.mark.parametrize(
@@ -244,9 +225,9 @@ def test_a_chain_without_the_desks_safe_is_refused_by_name(own):
 def test_what_cannot_be_simulated_is_refused_in_one_line(own, arguments, code, words):
     ran = fork(*arguments, "-C", own[0])
 
-    assert (ran.code, ran.out) == (code, "")
-    assert words in ran.err
-    assert len(ran.err.strip().splitlines()) == 1
+    assert (ran.returncode, ran.stdout) == (code, "")
+    assert words in ran.stderr
+    assert len(ran.stderr.strip().splitlines()) == 1
 
 
 @pytest.mark.fault("F57")
@@ -254,8 +235,8 @@ def test_another_chain_id_than_the_configured_one_is_refused(own):
     with start_anvil(chain_id=1) as other:
         ran = fork("-C", own[0], "--rpc", other.node.url)
 
-    assert ran.code == 78
-    assert "chain id 1 refused: chain id 31337 is configured" in ran.err
+    assert ran.returncode == 78
+    assert "chain id 1 refused: chain id 31337 is configured" in ran.stderr
 
 
 def test_a_shock_that_cannot_be_applied_there_is_a_finding_and_not_a_crash(own, tmp_path):
@@ -269,8 +250,8 @@ def test_a_shock_that_cannot_be_applied_there_is_a_finding_and_not_a_crash(own, 
 
     ran = fork("-C", folder, "--state", state, "--scenario", "price-halved", "--scenario", "rate-at-kink", "--json")
 
-    lacking, done = json.loads(ran.out)["scenarios"]
-    assert ran.code == 78
+    lacking, done = json.loads(ran.stdout)["scenarios"]
+    assert ran.returncode == 78
     assert not lacking["applied"]
     assert "lyra-rates" in lacking["why_not"]
     assert done["applied"]
@@ -282,5 +263,5 @@ def test_the_text_names_steps_positions_limits_and_entries(own):
     ran = fork(plan, "-C", folder, "--scenario", "sandwich")
 
     for words in ("refused by price bound", "positions", "limits", "settlement would post", "net asset value, USD"):
-        assert words in ran.out
-    assert "1 of 1 sandwich" in ran.err
+        assert words in ran.stdout
+    assert "1 of 1 sandwich" in ran.stderr

@@ -2,19 +2,10 @@
 
 import json
 import xml.etree.ElementTree as ET
-from contextlib import redirect_stderr, redirect_stdout
-from io import StringIO
-from types import SimpleNamespace
 
 import pytest
-import typer
 
-from scripts.hedge import run
-from scripts.stress import stress as verb
-from tests.journeys.conftest import SHARED
-
-app = typer.Typer(rich_markup_mode=None, add_completion=False, pretty_exceptions_enable=False)
-app.command()(verb)
+from tests.journeys.conftest import SHARED, within
 
 CHAIN = SHARED / "chains" / "spx-2023-02-07.csv"
 BOOK = """quantity,instrument,sleeve,venue
@@ -30,12 +21,7 @@ needs_chain = pytest.mark.skipif(not CHAIN.exists(), reason="recorded market dat
 
 
 def stress(*arguments, check):
-    """Run the verb in this process: the result carries output, error and exit code."""
-    out, err = StringIO(), StringIO()
-    with redirect_stdout(out), redirect_stderr(err):
-        code = run(app, [str(argument) for argument in arguments])
-    assert code == check, err.getvalue()
-    return SimpleNamespace(stdout=out.getvalue(), stderr=err.getvalue())
+    return within("stress", *arguments, check=check)
 
 
 @pytest.fixture(scope="module")
