@@ -119,7 +119,8 @@ class LendingMarket:
     One borrowable asset of one lending market, read at one block.
 
     Rates are decimals per year (APR, compounded each second). `threshold` is the liquidation
-    threshold of the collateral and `ltv` the most it may be borrowed against; `liquidity` is what
+    threshold of `collateral` and `ltv` the most it may be borrowed against; `thresholds` are those of every token
+    that may be supplied, by code, and where nobody gives them all count as `collateral` does. `liquidity` is what
     can be borrowed now, in tokens. The slope terms describe its two-slope rate model. `withdrawable` is what
     the market could pay out of its `collateral` token now, in tokens.
 
@@ -148,6 +149,11 @@ class LendingMarket:
     recourse: bool | None = None
     cross_default: bool = False
     change_delay_hours: float = 0.0
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+
+    def counts(self, code: str) -> float:
+        """The share of a supplied token's worth that secures debt; 0 for one that is no collateral (D17)."""
+        return self.thresholds.get(code, 0.0) if self.thresholds else self.threshold
 
     @property
     def ring_fenced(self) -> bool:

@@ -44,7 +44,7 @@ TOKENS = {
 }
 LENDING_MARKETS = ("aave-cheap", "aave-dear")
 STABLE_POOL_FEE = 100
-"""Fee of the stablecoin pool the option premium is bought in, in millionths."""
+"""Fee of the pools that option premium and repayments are bought in, in millionths."""
 
 _HALF_HOUR = 1800
 STABLE_GUARD = PriceGuard(window_seconds=_HALF_HOUR, least_observations=observations_for(_HALF_HOUR))
@@ -196,7 +196,10 @@ def onchain_venues(chain: Chain, addresses: Mapping[str, Address], safe: Address
         holder,
         router=addresses["uniswap-router"],
         quoter=addresses["uniswap-quoter"],
-        pools=[SwapPool(addresses["pool-USDC-sUSD"], (tokens["USDC"], tokens["sUSD"]), STABLE_POOL_FEE)],
+        pools=[
+            SwapPool(addresses[f"pool-USDC-{code}"], (tokens["USDC"], tokens[code]), STABLE_POOL_FEE)
+            for code in ("sUSD", "DAI")
+        ],
         guard=STABLE_GUARD,
         oracle=oracle,
         peg=PegWatch(chain, oracle, REDEMPTION),

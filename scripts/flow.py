@@ -16,7 +16,7 @@ from adapters.sql.plans import PlanState
 from engine import cycle
 from engine.cycle import Decision
 from engine.errors import AlreadyApplied, PlanChanged
-from engine.instruments import VanillaOption
+from engine.instruments import Cash, VanillaOption
 from engine.ledger import balances
 from engine.ledger.accounts import EXECUTOR
 from engine.ledger.lending import accrual_key, accruals
@@ -247,14 +247,22 @@ def _priced(desk: Desk, orders: list[Order]) -> list[Order]:
     for order in orders:
         if order is put and bought is not None:
             priced.append(bought)
-        elif order.role == "swap" and bought is not None:
-            needed = -bought.limit.amount
-            at_par = Money.rounded(-needed, order.limit.currency)
-            sized = replace(order, legs=(replace(order.legs[0], quantity=needed),), arrival=at_par)
+        elif order.venue == desk.onchain.swaps.name:
+            sized = _sized(order, bought)
             priced.append(bounded(sized, desk.onchain.swaps.quote(sized), _STABLE_SLIPPAGE))
         else:
             priced.append(order)
     return priced
+
+
+def _sized(swap: Order, bought: Order | None) -> Order:
+    """A swap for the coins of an option buys what that may cost at most; any other stays as it is."""
+    leg = swap.legs[0]
+    if bought is None or leg.instrument != Cash(bought.limit.currency):
+        return swap
+    needed = -bought.limit.amount
+    at_par = Money.rounded(-needed, swap.limit.currency)
+    return replace(swap, legs=(replace(leg, quantity=needed),), arrival=at_par)
 
 
 def _batch(desk: Desk, orders: Sequence[Order], stem: str, deadline: datetime) -> VaultBatch:

@@ -18,7 +18,7 @@ from engine.money import Money
 from engine.orders import Address, Call, Fill, Order
 from engine.ports import Receipt
 
-_TERMS = ("reserve", "held", "collateral", "liquidity", "kink", "base", "slope1", "slope2")
+_TERMS = ("reserve", "held", "liquidity", "kink", "base", "slope1", "slope2")
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,8 +152,10 @@ class AaveMarket:
             self._known = tokens["aTokenAddress"], strategy
             if self._known != known:
                 raise Moved(f"rate model of {self.asset.currency} in {self.name}")
-            terms = told(answers[2:])
-            return market(self.name, self.asset, self.collateral, dict(zip(_TERMS, terms, strict=True)))
+            said = told(answers[2:])
+            terms = dict(zip(self.pool.tokens, said[len(_TERMS) :], strict=True))
+            readings = dict(zip(_TERMS, said, strict=False), terms=terms)
+            return market(self.name, self.asset, self.collateral, readings)
 
         return Reads((*where, *(self._terms(*known) if known else ())), make, reverts_tell=True)
 
@@ -178,10 +180,9 @@ class AaveMarket:
         return self._data.query(name, token.address)
 
     def _terms(self, receipt_token: Address, strategy: Address) -> Iterator[Query]:
-        """In the order of `_TERMS`."""
+        """In the order of `_TERMS`, then every token's terms as collateral."""
         yield self._data.query("getReserveData", self.asset.address)
         yield self._data.query("getReserveData", self.collateral.address)
-        yield self._data.query("getReserveConfigurationData", self.collateral.address)
         yield self.asset.contract.query("balanceOf", receipt_token)
         model = Contract(strategy, load("aave-v3-rate-strategy"))
         for name in (
@@ -191,6 +192,8 @@ class AaveMarket:
             "getVariableRateSlope2",
         ):
             yield model.query(name)
+        for token in self.pool.tokens.values():
+            yield self._data.query("getReserveConfigurationData", token.address)
 
     def _open(self, order: Order, asked: Move) -> None:
         reserve = asked.token.address

@@ -112,14 +112,21 @@ def changes(asked: Move, moved: int, market: str) -> tuple[Position, ...]:
 
 
 def found(pool: Pool, asked: Move, receipt: Receipt) -> Found | None:
-    """The pool's event of this order; None if it is not there. A repayment may have been smaller."""
+    """
+    The pool's event of this order; None if it is not there.
+
+    A repayment of more than is owed pays what is owed: then it is the last one of its debt.
+    """
     account = {"withdraw": "to", "repay": "user"}.get(asked.action, "onBehalfOf")
-    for event in events(pool.contract, asked.action.capitalize(), receipt):
-        same = event["reserve"] == asked.token.address and event[account] == pool.safe
-        exact = event["amount"] == asked.units or (asked.action is Action.REPAY and event["amount"] < asked.units)
-        if same and exact:
-            return event
-    return None
+    ours = [
+        event
+        for event in events(pool.contract, asked.action.capitalize(), receipt)
+        if event["reserve"] == asked.token.address and event[account] == pool.safe
+    ]
+    exact = next((event for event in ours if event["amount"] == asked.units), None)
+    if exact is None and asked.action is Action.REPAY:
+        return next((event for event in ours[-1:] if event["amount"] < asked.units), None)
+    return exact
 
 
 def market(name: str, asset: Token, secured: Token, readings: Mapping[str, Any]) -> LendingMarket:
@@ -129,11 +136,12 @@ def market(name: str, asset: Token, secured: Token, readings: Mapping[str, Any])
     Parameters
     ----------
     secured : the token that is collateral
-    readings : `reserve` and `held` (getReserveData of the asset and of the collateral), `collateral`
-        (getReserveConfigurationData of it), `liquidity` (units the pool holds), `kink`, `base`, `slope1`,
+    readings : `reserve` and `held` (getReserveData of the asset and of the collateral), `terms`
+        (getReserveConfigurationData by token code), `liquidity` (units the pool holds), `kink`, `base`, `slope1`,
         `slope2` (rays)
     """
-    reserve, collateral, held = readings["reserve"], readings["collateral"], readings["held"]
+    reserve, terms, held = readings["reserve"], readings["terms"], readings["held"]
+    thresholds = {code: each["liquidationThreshold"] / BPS for code, each in terms.items()}
     lent = held["totalVariableDebt"] + held["totalStableDebt"]
     debt = reserve["totalVariableDebt"] + reserve["totalStableDebt"]
     free = readings["liquidity"]
@@ -142,8 +150,8 @@ def market(name: str, asset: Token, secured: Token, readings: Mapping[str, Any])
         asset=asset.currency.code,
         borrow_rate=reserve["variableBorrowRate"] / RAY,
         supply_rate=reserve["liquidityRate"] / RAY,
-        threshold=collateral["liquidationThreshold"] / BPS,
-        ltv=collateral["ltv"] / BPS,
+        threshold=thresholds[secured.currency.code],
+        ltv=terms[secured.currency.code]["ltv"] / BPS,
         liquidity=free / 10**asset.currency.decimals,
         utilisation=debt / (debt + free) if debt else 0.0,
         base_rate=readings["base"] / RAY,
@@ -152,6 +160,7 @@ def market(name: str, asset: Token, secured: Token, readings: Mapping[str, Any])
         kink=readings["kink"] / RAY,
         collateral=secured.currency.code,
         withdrawable=max(held["totalAToken"] - lent, 0) / 10**secured.currency.decimals,
+        thresholds=thresholds,
     )
 
 

@@ -88,13 +88,18 @@ def readable(what: str) -> Iterator[None]:
 
 
 def kept_in(connection: Connection, keys: Iterable[str]) -> dict[str, Said]:
-    """What those entries that are posted say, by key."""
+    """What those entries that are posted say, by key; legs are asked for only where there are such entries."""
+    database = database_of(connection)
+    posted = select(ENTRIES.c.key).where(database.among(ENTRIES.c.key, list(keys)))
+    known = connection.execute(posted).scalars().all()
+    if not known:
+        return {}
     units = type_coerce(LEGS.c.units, Text)
     query = (
         select(ENTRIES.c.key, ENTRIES.c.status, LEGS.c.account, INSTRUMENTS.c.digest, units)
         .outerjoin(LEGS, LEGS.c.serial == ENTRIES.c.serial)
         .outerjoin(INSTRUMENTS, INSTRUMENTS.c.serial == LEGS.c.instrument)
-        .where(database_of(connection).among(ENTRIES.c.key, list(keys)))
+        .where(database.among(ENTRIES.c.key, known))
     )
     legs: defaultdict[tuple[str, str], list[Side]] = defaultdict(list)
     for key, status, account, name, number in connection.execute(query):

@@ -9,6 +9,7 @@ from engine.money import USD, Currency, Money
 from engine.orders import Order, OrderId, OrderLeg
 from engine.policy.allocation import Allocation
 from engine.policy.condors import CondorOffer
+from engine.policy.deleverage import Relief
 from engine.policy.hedges import HedgeOffer
 from engine.policy.roll_combo import RollProposal
 from engine.policy.rolls import RollDue
@@ -101,18 +102,18 @@ def _roll_order(roll: RollProposal, venues: Venues) -> Order:
 
 def vault_orders(target: Target, option: VanillaOption | None, venues: Venues, stem: str) -> list[Order]:
     """
-    What the vault does in one batch: fund and buy the put, free and send what must leave the sleeve (X05), supply,
-    borrow, send the coins to the ramp.
+    What the vault does in one batch: mend loans (D17), fund and buy the put, free and send what must leave the
+    sleeve (X05), supply, borrow, send the coins to the ramp.
 
     Prices are the decision's estimates; `priced` replaces them by the venues' own quotes.
     """
-    orders: list[Order] = []
+    orders = [order for relief in target.reliefs for order in _relief_orders(relief, venues, stem)]
     if target.put is not None and option is not None:
         quote = venues.tokens[venues.option_quote]
         quantity = Decimal(str(target.put.quantity)).quantize(_CONTRACT)
         cost = Money.rounded(-float(quantity) * target.put.unit_cost, quote)
         if venues.option_quote != "USDC":
-            orders.append(_swap(-cost, venues, stem))
+            orders.append(_swap("swap", venues.tokens["USDC"], -cost, venues, stem))
         orders.append(
             _vault(
                 stem,
@@ -162,16 +163,48 @@ def vault_orders(target: Target, option: VanillaOption | None, venues: Venues, s
     return orders
 
 
+def _relief_orders(relief: Relief, venues: Venues, stem: str) -> list[Order]:
+    """Idle coins into the loan, then round by round: collateral out, swapped, debt repaid (D17)."""
+    name = f"relief-{relief.market}"
+    orders = []
+    if (exact := _down(relief.repay, relief.asset)) > 0:
+        orders.append(_repaid(relief, exact, f"{name}-repay", stem))
+    for code, tokens in sorted(relief.supply.items()):
+        currency = venues.tokens[code]
+        if (exact := _down(tokens, currency)) > 0:
+            leg = OrderLeg(LendingSupply(relief.market, currency), exact)
+            step = f"supply {exact.normalize():f} {code} to {relief.market}"
+            cash = Money.of(-exact, currency)
+            orders.append(_vault(stem, f"{name}-supply-{code}", "lending", relief.market, leg, cash, step))
+    for at, one in enumerate(relief.rounds, start=1):
+        source, repaid = venues.tokens[one.code], _down(one.repaid, relief.asset)
+        if (exact := _down(one.withdrawn, source)) > 0:
+            orders.append(_withdrawn(relief.market, exact, source, f"{name}-{at}-withdraw", stem))
+        if source != relief.asset:
+            bought = Money.of(repaid, relief.asset)
+            orders.append(_swap(f"{name}-{at}-swap", source, bought, venues, stem))
+        orders.append(_repaid(relief, repaid, f"{name}-{at}-repay", stem))
+    return orders
+
+
+def _repaid(relief: Relief, exact: Decimal, name: str, stem: str) -> Order:
+    leg = OrderLeg(LendingDebt(relief.market, relief.asset), exact)
+    step = f"repay {exact.normalize():f} {relief.asset} to {relief.market}"
+    return _vault(stem, name, "lending", relief.market, leg, Money.of(-exact, relief.asset), step)
+
+
+def _withdrawn(market: str, exact: Decimal, currency: Currency, name: str, stem: str) -> Order:
+    leg, cash = OrderLeg(LendingSupply(market, currency), -exact), Money.of(exact, currency)
+    step = f"withdraw {exact.normalize():f} {currency} from {market}"
+    return _vault(stem, name, "lending", market, leg, cash, step)
+
+
 def _cut_orders(cut: SleeveCut, venues: Venues, stem: str) -> list[Order]:
     """Collateral withdrawn, then coins sent to the off-ramp."""
     orders = []
     for (market, code), tokens in sorted(cut.withdraw.items()):
         currency = venues.tokens[code]
-        exact = _down(tokens, currency)
-        leg = OrderLeg(LendingSupply(market, currency), -exact)
-        step = f"withdraw {exact.normalize():f} {currency} from {market}"
-        cash = Money.of(exact, currency)
-        orders.append(_vault(stem, f"withdraw-{market}-{code}", "lending", market, leg, cash, step))
+        orders.append(_withdrawn(market, _down(tokens, currency), currency, f"withdraw-{market}-{code}", stem))
     for code, tokens in sorted(cut.send.items()):
         currency = venues.tokens[code]
         orders.append(_ramped(_down(tokens, currency), currency, venues, stem, f"cut-{code}"))
@@ -189,12 +222,11 @@ def bounded(order: Order, quoted: Money, slippage: Decimal) -> Order:
     return replace(order, limit=worst)
 
 
-def _swap(needed: Money, venues: Venues, stem: str) -> Order:
-    source = venues.tokens["USDC"]
+def _swap(name: str, source: Currency, needed: Money, venues: Venues, stem: str) -> Order:
     bought = OrderLeg(Cash(needed.currency), needed.amount)
     paid = Money.rounded(-needed.to_float(), source)
-    step = f"swap USDC for {needed.amount.normalize():f} {needed.currency}"
-    return _vault(stem, "swap", "swap", venues.swap, bought, paid, step)
+    step = f"swap {source} for {needed.amount.normalize():f} {needed.currency}"
+    return _vault(stem, name, "swap", venues.swap, bought, paid, step)
 
 
 def _vault(stem: str, name: str, role: str, venue: str, leg: OrderLeg, cash: Money, step: str) -> Order:

@@ -1,5 +1,6 @@
 """What borrowed margin would add, and which market lends it: the allocator asked with the loan as a column (D16)."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -99,19 +100,22 @@ def placeable(
     `spent` is USD of net asset value that the decision's other trades cost.
     """
     worth = sum(tokens * view.token_usd[code] for code, tokens in idle.items())
-    nav = float(book_values(book, view, Scenarios.now())[0]) - spent
-    names = stands_on(LendingSupply(market.name, USD), view)
-    used = {(one.on, one.name): one.usd for one in exposures(book, view)}
-    room = min(
-        (
-            limits.stands[on] * nav - used.get((on, name), 0.0)
-            for on, name in names.items()
-            if on in limits.stands and on is not Stands.CHAIN
-        ),
-        default=worth,
-    )
-    share = min(max(room, 0.0) / worth, 1.0) if worth > 0 else 0.0
+    room = supply_room(market.name, book, view, limits, spent=spent)
+    share = min(room / worth, 1.0) if worth > 0 else 0.0
     return {code: tokens * share for code, tokens in idle.items()}
+
+
+def supply_room(market: str, book: Book, view: PricingView, limits: LimitSet, *, spent: float = 0.0) -> float:
+    """USD more that a market's protocol and oracle bear under their caps, infinite where nothing caps them (S55)."""
+    nav = float(book_values(book, view, Scenarios.now())[0]) - spent
+    names = stands_on(LendingSupply(market, USD), view)
+    used = {(one.on, one.name): one.usd for one in exposures(book, view)}
+    room = (
+        limits.stands[on] * nav - used.get((on, name), 0.0)
+        for on, name in names.items()
+        if on in limits.stands and on is not Stands.CHAIN
+    )
+    return max(min(room, default=math.inf), 0.0)
 
 
 def loan_offer(

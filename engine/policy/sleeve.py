@@ -93,10 +93,14 @@ def stressed_health(
     if debt_usd <= 0:
         return float("inf")
     secured = sum(
-        tokens * prices[token] * (float(np.exp(eth_low)) if token == "WETH" else 1.0 - STABLE_HAIRCUT)
-        for token, tokens in collateral.items()
+        tokens * prices[token] * market.counts(token) * shocked(token, eth_low) for token, tokens in collateral.items()
     )
-    return secured * market.threshold / (debt_usd * growth)
+    return secured / (debt_usd * growth)
+
+
+def shocked(token: str, eth_low: float) -> float:
+    """What is left of a token's price in the joint stress, decimal: ether fallen, a stablecoin at its haircut (D11)."""
+    return float(np.exp(eth_low)) if token == "WETH" else 1.0 - STABLE_HAIRCUT
 
 
 def loan_decision(

@@ -11,7 +11,8 @@ from engine.market import LendingMarket, MarketSnapshot
 from engine.policy.allocate import Capacity, allocate
 from engine.policy.allocation import Allocation
 from engine.policy.candidates import Candidate, Columns, Kind
-from engine.policy.funding import funded, loan_offer, placeable
+from engine.policy.deleverage import Relief, reliefs
+from engine.policy.funding import funded, loan_offer, placeable, supply_room
 from engine.policy.mean_cvar import Infeasible
 from engine.policy.menu import capacity, menu, tradable_slices
 from engine.policy.outcomes import Law, Returns, real_world, risk_neutral
@@ -31,6 +32,8 @@ from engine.risk.smile import atm_vol_at
 from engine.risk.valuation import PricingView, book_values
 
 _UNRESTRAINED = Ruling()
+_PLACED = frozenset({"USDC", "WETH"})
+"""Tokens that are supplied where a loan is drawn."""
 
 MarginalCost = Callable[[LendingMarket, float], float]
 """All-in effective annual rate of borrowing so many USD from a market (D14)."""
@@ -66,7 +69,8 @@ class Target:
     what borrowed margin would add; `loans` holds every market's decision and `loan` the chosen one; `supplies` are
     tokens to supply to that market; `reasons` says in words what binds and what it costs, or why nothing was done;
     `conflict` is the smallest set of limits that exclude each other, where no holdings keep them all. `cut` is what
-    must leave the sleeve, None while it keeps its hard cap (X05). `ranking` are the condors on offer, the best first
+    must leave the sleeve, None while it keeps its hard cap (X05), and `reliefs` mend loans that are short of health
+    (D17). `ranking` are the condors on offer, the best first
     by expected result per tail loss (S12).
     """
 
@@ -79,6 +83,7 @@ class Target:
     reasons: tuple[str, ...]
     conflict: tuple[str, ...] = ()
     cut: SleeveCut | None = None
+    reliefs: tuple[Relief, ...] = ()
     ranking: tuple[Score, ...] = ()
 
 
@@ -138,7 +143,7 @@ def funding_of(snapshot: MarketSnapshot, policy: Policy) -> Funding:
     return Funding(
         free={(market.name, market.asset): market.liquidity for market in markets}
         | {(market.name, market.collateral): market.withdrawable for market in markets if market.collateral},
-        thresholds={market.name: market.threshold for market in markets},
+        thresholds={(market.name, code): market.counts(code) for market in markets for code in snapshot.chain.prices},
         health_factor=policy.limits.health_factor_min,
         transfer_days=float(policy.loop.ramp_days),
         gas_usd=float(policy.loop.gas_usd),
@@ -178,23 +183,30 @@ def target(
     beliefs = real_world(view, series, returns, premium=premium) if real else risk_neutral(view, series)
     columns = Columns(view, scenarios, beliefs, choice.options, fee=fee_per_contract)
     candidates = choice.candidates(columns, measure.limits.capital)
+    idle = _idle(book, view)
+    room = {market.name: supply_room(market.name, book, view, measure.limits) for market in snapshot.chain.lending}
+    mended = reliefs(book, idle, view, scenarios, measure.funding, policy, room)
     bounds = capacity(
         book,
         choice.held,
         columns,
         measure.limits,
-        measure.ruling,
+        replace(measure.ruling, may_add=measure.ruling.may_add and not mended),
         borrowed_cash=borrowed_cash + reinvested,
         session_bought=measure.session_outer,
     )
     core, reasons, conflict = _allocated(candidates, bounds, policy, without)
     reasons = (*reasons, *choice.widened)
     put = _sleeve_put(snapshot, view, arb_packages(book, Carry(snapshot.asof)).rest, scenarios, policy)
-    supplies = {code: tokens for code, tokens in _idle(book).items() if tokens > 0}
+    taken = _taken(mended)
+    supplies = {code: idle[code] - taken.get(code, 0.0) for code in _PLACED & idle.keys()}
     if put and put.quantity:
         spend = 1.5 * put.quantity * put.unit_cost
+        if taken.get("USDC", 0.0) and supplies.get("USDC", 0.0) < spend:
+            put, spend = None, 0.0
+            reasons = (*reasons, "no put on ether now: its price in coins mends the loan first (D17)")
         supplies["USDC"] = max(supplies.get("USDC", 0.0) - spend, 0.0)
-    cut = sleeve_cut(book, supplies, view, measure.funding, policy)
+    cut = sleeve_cut(book, supplies, view, measure.funding, policy) if not mended else None
     spent = core.cost if core is not None else 0.0
     placed = {
         market.name: placeable(market, supplies, book, view, measure.limits, spent=spent)
@@ -227,6 +239,7 @@ def target(
     loan = None if has_debt else next((d for d in loans if d.accepted and d.market == extra.market), None)
     if cut is not None:
         reasons = (cut.words, *reasons)
+    reasons = (*(one.words for one in mended), *reasons)
     if has_debt:
         reasons = (*reasons, "a loan is open already; no second draw while it stands")
     return Target(
@@ -239,6 +252,7 @@ def target(
         reasons=reasons,
         conflict=conflict,
         cut=cut,
+        reliefs=mended,
         ranking=choice.ranking(candidates),
     )
 
@@ -264,14 +278,25 @@ def _idiosyncratic(snapshot: MarketSnapshot, view: PricingView) -> float:
     return float(np.sqrt(max(snapshot.crypto_vol**2 - (snapshot.crypto_beta * index_vol) ** 2, 0.0)))
 
 
-def _idle(book: Book) -> dict[str, float]:
+def _idle(book: Book, view: PricingView) -> dict[str, float]:
+    """Priced tokens in the vault, by code."""
     return {
         position.instrument.currency.code: float(position.quantity)
         for position in book.of(Sleeve.DEFI)
         if isinstance(position.instrument, Cash)
         and position.venue == "vault"
-        and position.instrument.currency.code in {"USDC", "WETH"}
+        and position.instrument.currency.code in view.token_usd
+        and position.quantity > 0
     }
+
+
+def _taken(mended: Sequence[Relief]) -> dict[str, float]:
+    """Idle tokens that go into loans, by code."""
+    taken: dict[str, float] = {}
+    for relief in mended:
+        for code, tokens in relief.used.items():
+            taken[code] = taken.get(code, 0.0) + tokens
+    return taken
 
 
 def _sleeve_put(

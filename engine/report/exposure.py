@@ -137,13 +137,14 @@ def lending_rows(
     now = Scenarios.now()
     rows = []
     for market in markets:
-        pledged = owed = 0.0
+        pledged = owed = secured = 0.0
         for position in book:
             instrument = position.instrument
             if isinstance(instrument, LendingSupply | LendingDebt) and instrument.market == market.name:
                 worth = float(position.quantity) * float(unit_values(instrument, view, now)[0])
                 pledged, owed = (pledged + worth, owed) if worth > 0 else (pledged, owed - worth)
-        health = pledged * market.threshold / owed if owed > 0 else float("inf")
+                secured += max(worth, 0.0) * market.counts(instrument.currency.code)
+        health = secured / owed if owed > 0 else float("inf")
         decision = decisions.get(market.name)
         rows.append(
             LendingRow(

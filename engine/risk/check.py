@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
-from engine.instruments import Cash
+from engine.instruments import Cash, LendingDebt, LendingSupply
 from engine.money import Money
-from engine.orders import Breach, CheckedPlan, Order, OrderLeg, Plan
+from engine.orders import Breach, CheckedPlan, Order, OrderLeg, Plan, VaultBatch
 from engine.positions import Book, Position, Sleeve
 from engine.risk.limits import LimitReading
 from engine.risk.session_cap import layer_max_loss
@@ -30,19 +30,23 @@ def changes(order: Order) -> tuple[Position, ...]:
     return tuple(moved)
 
 
-def reachable(book: Book, orders: Sequence[Order]) -> list[tuple[str, Book, float]]:
+def reachable(book: Book, orders: Sequence[Order], batches: Sequence[VaultBatch] = ()) -> list[tuple[str, Book, float]]:
     """
     Each state the orders can leave behind: every prefix, and every whole number of lots of its last order.
 
-    Returned as (what happened, book, USD of maximum loss of outer layers opened).
+    The orders of a vault batch happen together or not at all. Returned as (what happened, book, USD of maximum loss
+    of outer layers opened).
     """
+    within = {order_id: batch.order_ids[-1] for batch in batches for order_id in batch.order_ids}
     states = [("nothing filled", book, 0.0)]
     outer = 0.0
     for order in orders:
         lots = _lots(order)
-        for filled in range(1, lots + 1):
+        whole = within.get(order.id, order.id) == order.id
+        for filled in range(1, lots + 1) if whole else ():
             part = _part(order, filled, lots)
-            states.append((f"{order.step}: {filled} of {lots}", book.plus(changes(part)), outer + _opened(part, book)))
+            done = "the vault's batch" if order.id in within else f"{order.step}: {filled} of {lots}"
+            states.append((done, book.plus(changes(part)), outer + _opened(part, book)))
         outer += _opened(order, book)
         book = book.plus(changes(order))
     return states
@@ -58,7 +62,7 @@ def check(plan: Plan, book: Book, readings: Readings) -> CheckedPlan | tuple[Bre
     breaches: dict[tuple[str, str], Breach] = {}
     worst: dict[str, LimitReading] = {}
     found = {} if _takes_risk(plan.orders, book) else _broken(readings(book, 0.0))
-    for state, reached, outer in reachable(book, plan.orders):
+    for state, reached, outer in reachable(book, plan.orders, plan.batches):
         for reading in readings(reached, outer):
             if (breach := reading.breach()) and reading.headroom < found.get(reading.limit, 0.0):
                 named = replace(breach, detail=f"{state}; {breach.detail}")
@@ -82,10 +86,12 @@ def _broken(readings: Iterable[LimitReading]) -> dict[str, float]:
 
 
 def _takes_risk(orders: Sequence[Order], book: Book) -> bool:
-    """Whether some order adds to a position other than a hedge or coins."""
+    """Whether some order adds to a position other than a hedge, coins, or what secures a loan that stands."""
+    in_debt = {p.instrument.market for p in book if isinstance(p.instrument, LendingDebt) and p.quantity}
     return any(
         order.role not in _OUTER_ROLES
         and not isinstance(leg.instrument, Cash)
+        and not (isinstance(leg.instrument, LendingSupply) and leg.instrument.market in in_debt)
         and abs(book.held(leg.instrument).amount + leg.quantity) > abs(book.held(leg.instrument).amount)
         for order in orders
         for leg in order.legs

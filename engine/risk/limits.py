@@ -14,7 +14,7 @@ from engine.positions import Book, Sleeve
 from engine.risk.beta import BETA_MAX, portfolio_beta
 from engine.risk.concentration import Stands, exposures
 from engine.risk.drawdown import book_drawdown, down_cells
-from engine.risk.liquidity import Funding, book_ratio, threshold_of
+from engine.risk.liquidity import Funding, Thresholds, book_ratio, threshold_of
 from engine.risk.margin import same_expiry_margin
 from engine.risk.scenarios import Scenarios
 from engine.risk.valuation import PricingView, book_values, unit_values
@@ -82,7 +82,7 @@ def limit_readings(
     scenarios: Scenarios,
     limits: LimitSet,
     *,
-    thresholds: Mapping[str, float],
+    thresholds: Thresholds,
     session_new_outer: float = 0.0,
     high_vol: bool = False,
     crypto_beta: float = 0.0,
@@ -94,7 +94,7 @@ def limit_readings(
 
     Parameters
     ----------
-    thresholds : liquidation threshold by lending market name
+    thresholds : liquidation thresholds by lending market and token
     session_new_outer : maximum loss of outer layers opened or working in this session, USD (D12)
     high_vol : whether the session cap binds; gdp_uncertain : whether the beta limit does (S42)
     crypto_beta : change of ln ether per change of ln SPX
@@ -126,13 +126,11 @@ def limit_readings(
     return tuple(readings)
 
 
-def health_factors(
-    book: Book, view: PricingView, scenarios: Scenarios, thresholds: Mapping[str, float]
-) -> dict[str, float]:
+def health_factors(book: Book, view: PricingView, scenarios: Scenarios, thresholds: Thresholds) -> dict[str, float]:
     """
     Worst health factor over the scenarios for each lending market with debt (D17).
 
-    A stablecoin below par lessens collateral and no debt (D21). Raises `MissingQuote` for a market without a
+    A stablecoin below par lessens collateral and no debt (D21). Raises `MissingQuote` for a supply without a
     threshold.
     """
     worst = health_by_scenario(book, view, scenarios, thresholds)
@@ -140,24 +138,27 @@ def health_factors(
 
 
 def health_by_scenario(
-    book: Book, view: PricingView, scenarios: Scenarios, thresholds: Mapping[str, float]
+    book: Book, view: PricingView, scenarios: Scenarios, thresholds: Thresholds
 ) -> dict[str, Floats]:
     """Health factor of each lending market with debt, one element per scenario."""
-    secured: dict[str, Floats] = {}
-    owed: dict[str, Floats] = {}
+    loans = loans_by_scenario(book, view, scenarios, thresholds)
+    return {market: secured / owed for market, (secured, owed) in loans.items()}
+
+
+def loans_by_scenario(
+    book: Book, view: PricingView, scenarios: Scenarios, thresholds: Thresholds
+) -> dict[str, tuple[Floats, Floats]]:
+    """What secures each lending market's debt, at its thresholds, and what is owed there: USD per scenario (D17)."""
+    in_debt = {p.instrument.market for p in book if isinstance(p.instrument, LendingDebt) and p.quantity}
+    found = {market: (np.zeros(len(scenarios)), np.zeros(len(scenarios))) for market in in_debt}
     for position in book:
-        instrument = position.instrument
-        if isinstance(instrument, LendingSupply | LendingDebt):
-            supplied = isinstance(instrument, LendingSupply)
-            shocks = scenarios if supplied else scenarios.as_debtor()
-            worth = abs(float(position.quantity)) * unit_values(instrument, view, shocks)
-            side = secured if supplied else owed
-            side[instrument.market] = side.get(instrument.market, 0.0) + worth
-    return {
-        market: np.asarray(secured.get(market, 0.0) * threshold_of(market, thresholds) / debt)
-        for market, debt in owed.items()
-        if np.any(debt > 0)
-    }
+        instrument, amount = position.instrument, abs(float(position.quantity))
+        if isinstance(instrument, LendingSupply) and instrument.market in in_debt:
+            worth = amount * unit_values(instrument, view, scenarios)
+            found[instrument.market][0][:] += worth * threshold_of(instrument, thresholds)
+        elif isinstance(instrument, LendingDebt) and instrument.market in in_debt:
+            found[instrument.market][1][:] += amount * unit_values(instrument, view, scenarios.as_debtor())
+    return found
 
 
 def first_expiry(book: Book, default: datetime) -> datetime:

@@ -25,6 +25,9 @@ HOUSE_MULTIPLE = 1.3
 BILL_FUNDS = frozenset({"BIL", "SGOV", "SHV"})
 """Funds of Treasury bills, paid for the day after they are sold."""
 
+Thresholds = Mapping[tuple[str, str], float]
+"""Share of a supplied token's worth that secures debt, by lending market and token code (D17)."""
+
 Requirement = Callable[[Book, PricingView, Scenarios], Floats]
 """USD of margin the broker holds against a book in each scenario (D32)."""
 
@@ -41,7 +44,7 @@ class Funding:
     """
 
     free: Mapping[tuple[str, str], float] = field(default_factory=dict)
-    thresholds: Mapping[str, float] = field(default_factory=dict)
+    thresholds: Thresholds = field(default_factory=dict)
     health_factor: float = 1.5
     peg_haircut: float = STABLE_HAIRCUT
     cap: float = math.inf
@@ -145,12 +148,12 @@ def dues(book: Book, funding: Funding, call: float) -> dict[Sleeve, Due]:
     }
 
 
-def threshold_of(market: str, thresholds: Mapping[str, float]) -> float:
-    """A lending market's liquidation threshold; raises `MissingQuote` without a positive one."""
-    found = thresholds.get(market, 0.0)
-    if not found > 0:
+def threshold_of(supply: LendingSupply, thresholds: Thresholds) -> float:
+    """The liquidation threshold of what is supplied, 0 for what is no collateral; raises `MissingQuote` without one."""
+    found = thresholds.get((supply.market, supply.currency.code), math.nan)
+    if not found >= 0:
         raise MissingQuote(
-            f"no liquidation threshold for {market}",
+            f"no liquidation threshold for {supply.currency} in {supply.market}",
             why="the chain gave none, so what its debt pledges is not known",
             todo="read the lending market or give its threshold",
         )
@@ -174,28 +177,23 @@ def _stable(position: Position, usd: float, funding: Funding) -> Liquid:
 
 def withdrawable(book: Book, view: PricingView, funding: Funding) -> list[tuple[Position, float]]:
     """Stablecoins that can leave each lending market, USD, largest first, its health factor kept."""
-    supplied: defaultdict[str, list[tuple[Position, float]]] = defaultdict(list)
+    supplied: defaultdict[str, list[tuple[Position, LendingSupply, float]]] = defaultdict(list)
     owed: defaultdict[str, float] = defaultdict(float)
     for position in book:
         instrument = position.instrument
-        if isinstance(instrument, LendingSupply | LendingDebt):
-            if isinstance(instrument, LendingSupply):
-                supplied[instrument.market].append((position, _worth(position, view)))
-            else:
-                owed[instrument.market] -= _worth(position, view)
+        if isinstance(instrument, LendingSupply):
+            supplied[instrument.market].append((position, instrument, _worth(position, view)))
+        elif isinstance(instrument, LendingDebt):
+            owed[instrument.market] -= _worth(position, view)
     found = []
     for market, rows in supplied.items():
-        spare = sum(worth for _, worth in rows) - _pledged(market, owed[market], funding)
-        for position, worth in sorted(rows, key=lambda row: -row[1]):
-            token = position.instrument.currency.code
-            if token in STABLES and spare > 0:
+        secures = {of: threshold_of(of, funding.thresholds) if owed[market] > 0 else 0.0 for _, of, _ in rows}
+        spare = sum(worth * secures[of] for _, of, worth in rows) - funding.health_factor * owed[market]
+        for position, of, worth in sorted(rows, key=lambda row: -row[2]):
+            token, share = of.currency.code, secures[of]
+            if token in STABLES and (spare > 0 or not share):
                 pays = funding.free.get((market, token), 0.0) * view.token_usd[token]
-                usd = min(worth, spare, pays, funding.cap)
-                spare -= usd
+                usd = min(worth, spare / share if share else math.inf, pays, funding.cap)
+                spare -= usd * share
                 found.append((position, usd))
     return found
-
-
-def _pledged(market: str, owed: float, funding: Funding) -> float:
-    """Collateral that keeps the health factor at its floor, USD."""
-    return funding.health_factor * owed / threshold_of(market, funding.thresholds) if owed > 0 else 0.0

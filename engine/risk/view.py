@@ -92,7 +92,8 @@ def _require_sound(snapshot: MarketSnapshot) -> None:
         _require_sound_mark(mark)
     for market in chain.lending:
         rates = (market.borrow_rate, market.supply_rate)
-        _require_numbers(f"{market.name} {market.asset} lending", rates, (market.threshold, market.liquidity))
+        shares = (market.threshold, market.liquidity, *market.thresholds.values())
+        _require_numbers(f"{market.name} {market.asset} lending", rates, shares)
     for option in chain.options:
         _require_numbers(f"{option.venue} {option.listing} option", (), (option.call_iv, option.put_iv))
 

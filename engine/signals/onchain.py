@@ -1,5 +1,7 @@
 """Health of the protocols the sleeve lives on (S66, S67, S70-S72, S79, S83, S84, D21, D22)."""
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 
 from engine.market import Floats
@@ -13,6 +15,7 @@ _BACK = np.timedelta64(48 * 60, "m")  # D22
 _SLACK = np.timedelta64(30, "m")  # D22
 _MONTH, _SIXTY = 30, 60
 _YEAR_OF_EIGHT_HOURS = 3 * 365.0
+_VENUES = tuple(("funding_8h", "funding_8h_2", "funding_8h_3")[:many] for many in (3, 2, 1))  # the most there are
 _TREASURY_DAYS = np.timedelta64(7 * 24 * 60, "m")  # D13d, S72
 _TWAP = np.timedelta64(30, "m")  # D21
 
@@ -85,9 +88,23 @@ def last_z(part: Floats) -> float:
     return float((part[-1] - before.mean()) / spread) if spread > 0 else float("nan")
 
 
-def _annual_funding(observations: Observations, axis: Axis) -> Column:
-    """Absolute eight-hour funding as a yearly rate (S71)."""
-    return _level("funding_8h")(observations, axis).map(lambda rate: np.abs(rate) * _YEAR_OF_EIGHT_HOURS)
+def _funding(names: Sequence[str], change: Callable[[Floats], Floats]) -> Compute:
+    """The median of what several venues charge for eight hours, changed bar by bar (S71)."""
+
+    def compute(observations: Observations, axis: Axis) -> Column:
+        venues = [observations[name] for name in names]
+        series = joined(venues, lambda *rates: np.median(rates, axis=0), names[0], "%")
+        return on_bars(series, axis, change, max_age_days=_FRESH)
+
+    return compute
+
+
+def _yearly(rates: Floats) -> Floats:
+    return np.abs(rates) * _YEAR_OF_EIGHT_HOURS
+
+
+def _funding_z(rates: Floats) -> Floats:
+    return rolling(rates, _MONTH, last_z)
 
 
 def _differential(observations: Observations, axis: Axis) -> Column:
@@ -155,8 +172,15 @@ SIGNALS: tuple[Signal, ...] = (
         "tvl_units",
         "tvl_price",
     ),
-    _onchain("funding_z", "sd", "S71", "perpetual funding against 30 days", _z("funding_8h", _MONTH), "funding_8h"),
-    _onchain("funding_annual", "%", "S71", "absolute perpetual funding a year", _annual_funding, "funding_8h"),
+    *(
+        Signal(
+            name, Family.ONCHAIN, unit, tuple(Way(venues, _funding(venues, change)) for venues in _VENUES), "S71", says
+        )
+        for name, unit, says, change in (
+            ("funding_z", "sd", "median perpetual funding against 30 days", _funding_z),
+            ("funding_annual", "%", "absolute median perpetual funding a year", _yearly),
+        )
+    ),
     _onchain("utilisation", "%", "S79", "share of the lending pool lent out", _level("utilisation"), "utilisation"),
     _onchain("borrow_rate", "%", "S43", "variable borrow rate a year", _level("borrow_rate"), "borrow_rate"),
     _onchain(

@@ -70,7 +70,10 @@ def test_a_market_is_read_in_decimals():
             "liquidityRate": ray // 50,
         },
         "held": {"totalAToken": 9 * 10**6, "totalVariableDebt": 2 * 10**6, "totalStableDebt": 10**6},
-        "collateral": {"liquidationThreshold": 8250, "ltv": 8000},
+        "terms": {
+            "USDC": {"liquidationThreshold": 8250, "ltv": 8000},
+            "WETH": {"liquidationThreshold": 7800, "ltv": 0},
+        },
         "liquidity": 10**6,
         "kink": ray * 9 // 10,
         "base": 0,
@@ -83,13 +86,14 @@ def test_a_market_is_read_in_decimals():
     assert (found.borrow_rate, found.supply_rate) == (0.05, 0.02)
     assert (found.ltv, found.threshold, found.utilisation, found.liquidity) == (0.8, 0.825, 0.75, 1.0)
     assert (found.collateral, found.withdrawable) == ("USDC", 6.0)
+    assert [found.counts(code) for code in ("USDC", "WETH", "sUSD")] == [0.825, 0.78, 0.0]
 
 
 def test_an_empty_market_is_not_lent_out():
     readings = {
         "reserve": dict.fromkeys(("totalVariableDebt", "totalStableDebt", "variableBorrowRate", "liquidityRate"), 0),
         "held": dict.fromkeys(("totalAToken", "totalVariableDebt", "totalStableDebt"), 0),
-        "collateral": {"liquidationThreshold": 0, "ltv": 0},
+        "terms": {"USDC": {"liquidationThreshold": 0, "ltv": 0}},
         **dict.fromkeys(("liquidity", "kink", "base", "slope1", "slope2"), 0),
     }
 

@@ -24,7 +24,12 @@ from tests.engine.report.sample_report import sample
 from tests.engine.risk import cross_domain as x
 
 pytestmark = pytest.mark.requirement("D13")
-FUNDING = Funding(thresholds={"aave": 0.8}, free={("aave", "USDC"): 1e9}, transfer_days=2.0, peg_haircut=0.02)
+FUNDING = Funding(
+    thresholds={("aave", code): 0.8 for code in ("USDC", "WETH")},
+    free={("aave", "USDC"): 1e9},
+    transfer_days=2.0,
+    peg_haircut=0.02,
+)
 
 
 def at_venue(money, sleeve, venue):

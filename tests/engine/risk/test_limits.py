@@ -22,6 +22,7 @@ LIMITS = LimitSet(
     capital=1e6, sleeve_cap=0.2, drawdown_2sd=0.06, session_new_outer=0.25, defined_risk=300_000.0,
     quick_ratio_min=1.0, health_factor_min=1.5, own_margin=30_000.0,
 )  # fmt: skip
+THRESHOLDS = {("aave", "USDC"): 0.8, ("aave", "WETH"): 0.8}
 
 
 def held(instrument, amount, sleeve=Sleeve.DEFI):
@@ -29,7 +30,7 @@ def held(instrument, amount, sleeve=Sleeve.DEFI):
 
 
 def read(book, **how):
-    found = limit_readings(book, VIEW, RULE, LIMITS, **({"thresholds": {"aave": 0.8}, "crypto_beta": 1.2} | how))
+    found = limit_readings(book, VIEW, RULE, LIMITS, **({"thresholds": THRESHOLDS, "crypto_beta": 1.2} | how))
     return {reading.limit: reading for reading in found}
 
 
@@ -89,23 +90,35 @@ def test_health_is_that_of_the_worst_cell_with_a_haircut_on_what_secures_and_non
     """10,000 USDC at 0.99 and a threshold of 0.8 against 4,000 DAI at par: 1.98 where no time passes."""
     book = Book((held(LendingSupply("aave", USDC), 10_000), held(LendingDebt("aave", DAI), -4_000)))
 
-    by_cell = health_by_scenario(book, VIEW, replace(RULE, days=0 * RULE.days), {"aave": 0.8})
+    by_cell = health_by_scenario(book, VIEW, replace(RULE, days=0 * RULE.days), THRESHOLDS)
 
     assert by_cell["aave"] == pytest.approx([1.98] * len(RULE))
-    assert health_factors(book, VIEW, RULE, {"aave": 0.8})["aave"] == pytest.approx(1.98, rel=1e-9)
+    assert health_factors(book, VIEW, RULE, THRESHOLDS)["aave"] == pytest.approx(1.98, rel=1e-9)
 
 
 def test_interest_over_the_horizon_counts_against_health():
     book = Book((held(LendingSupply("aave", USDC), 10_000), held(LendingDebt("aave", DAI), -4_000)))
     year = Scenarios.of(days=365.0, borrow=0.10)
 
-    assert health_factors(book, VIEW, year, {"aave": 0.8})["aave"] == pytest.approx(2.0 * math.exp(-0.10))
+    assert health_factors(book, VIEW, year, THRESHOLDS)["aave"] == pytest.approx(2.0 * math.exp(-0.10))
 
 
 def test_a_market_without_debt_has_no_factor_and_one_without_threshold_is_refused():
     assert health_factors(Book((held(LendingSupply("aave", WETH), 1),)), VIEW, RULE, {}) == {}
-    with pytest.raises(MissingQuote, match="threshold"):
-        health_factors(Book((held(LendingDebt("aave", DAI), -1),)), VIEW, RULE, {})
+    owed = Book((held(LendingDebt("aave", DAI), -1),))
+    assert health_factors(owed, VIEW, RULE, {}) == {"aave": 0.0}
+    with pytest.raises(MissingQuote, match="threshold for WETH in aave"):
+        health_factors(owed.plus([held(LendingSupply("aave", WETH), 1)]), VIEW, RULE, {})
+
+
+@pytest.mark.requirement("D17")
+def test_each_token_secures_at_its_own_threshold():
+    """Aave's published sum: (10 ether at 2,000 USD x 0.825 + 10,000 USDC x 0.78) / 12,150 DAI owed = 2."""
+    supplied = held(LendingSupply("aave", WETH), 10), held(LendingSupply("aave", USDC), 10_000)
+    book = Book((*supplied, held(LendingDebt("aave", DAI), -12_150)))
+    thresholds = {("aave", "WETH"): 0.825, ("aave", "USDC"): 0.78}
+
+    assert health_factors(book, VIEW, Scenarios.now(), thresholds)["aave"] == pytest.approx(2.0)
 
 
 def test_a_reading_that_is_no_number_never_holds():

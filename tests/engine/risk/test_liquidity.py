@@ -98,7 +98,7 @@ def test_collateral_that_keeps_the_health_factor_at_one_and_a_half_stays():
             held(LendingDebt(MARKET, DAI), -20_000),
         )
     )
-    funding = Funding(free={(MARKET, "USDC"): 1e9}, thresholds={MARKET: 0.78})
+    funding = Funding(free={(MARKET, "USDC"): 1e9}, thresholds={(MARKET, code): 0.78 for code in ("USDC", "WETH")})
 
     assert sums(book, funding)[f"{MARKET} supply USDC"] == pytest.approx(46_000 - 38_461.538, abs=0.01)
 

@@ -98,7 +98,7 @@ def test_two_hundred_legs_in_ten_thousand_scenarios_take_seconds():
 
 
 def table(book, shocks, **funding):
-    terms = {"thresholds": {"aave": 0.8}, "free": {("aave", "WETH"): 1e9}} | funding
+    terms = {"thresholds": {("aave", "USDC"): 0.8, ("aave", "WETH"): 0.8}, "free": {("aave", "WETH"): 1e9}} | funding
     return stress_table(book, VIEW, shocks, capital=500_000.0, funding=Funding(**terms))
 
 
@@ -131,7 +131,11 @@ def test_the_least_healthy_market_is_the_one_shown():
     other = [held(LendingSupply("compound", WETH), 20), held(LendingDebt("compound", DAI), -20_000)]
     book = both_sleeves().plus(other)
 
-    (row,) = table(book, Scenarios.of(0.0, names=["now"]), thresholds={"aave": 0.8, "compound": 0.8}).rows
+    (row,) = table(
+        book,
+        Scenarios.of(0.0, names=["now"]),
+        thresholds={(name, code): 0.8 for name in ("aave", "compound") for code in ("USDC", "WETH")},
+    ).rows
 
     assert row.health == pytest.approx(1.6)
 

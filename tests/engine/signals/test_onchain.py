@@ -73,6 +73,18 @@ def test_funding_is_a_yearly_rate_of_three_payments_a_day():
 
 
 @pytest.mark.requirement("S71")
+@pytest.mark.parametrize(
+    ("rates", "median"), [([-0.0005], -0.0005), ([-0.0005, 0.0001], -0.0002), ([-0.0005, 0.0001, 0.0002], 0.0001)]
+)
+def test_funding_is_the_median_of_the_venues_there_are(rates, median):
+    names = ("funding_8h", "funding_8h_2", "funding_8h_3")
+    store = Observations.of([daily(name, [rate]) for name, rate in zip(names, rates, strict=False)])
+    day = Axis(np.array(["2015-01-05T21:15"], "datetime64[m]"))
+
+    assert read(store, day, SIGNALS)["funding_annual"][0] == pytest.approx(abs(median) * 3 * 365)
+
+
+@pytest.mark.requirement("S71")
 @given(st.floats(0.1, 10.0), st.floats(-5.0, 5.0))
 def test_a_z_knows_neither_scale_nor_level(scale, level):
     sample = np.random.default_rng(3).normal(size=30)

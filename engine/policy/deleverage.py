@@ -1,0 +1,285 @@
+"""What mends a loan whose health is short: idle coins first, then its debt out of its own collateral (D17, S30)."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from engine.instruments import LendingDebt, LendingSupply
+from engine.market import Floats
+from engine.money import Currency
+from engine.policy.settings import Policy
+from engine.positions import Book
+from engine.pricing.health import HealthBand, health_band
+from engine.risk.limits import loans_by_scenario
+from engine.risk.liquidity import Funding, threshold_of
+from engine.risk.moves import token_usd
+from engine.risk.pricing_view import STABLES, PricingView
+from engine.risk.scenarios import Scenarios
+from engine.risk.valuation import unit_values
+
+_LEFT = 1.02
+"""The health a withdrawal may leave inside a batch: prices move before it is sent, and at 1 it would revert."""
+
+_MOST_ROUNDS = 8
+_ENOUGH = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """Tokens of `code` taken out of the loan (0: idle ones) of which the swap may spend all, for `repaid` of debt."""
+
+    code: str
+    withdrawn: float
+    spent: float
+    repaid: float
+
+
+@dataclass(frozen=True, slots=True)
+class Relief:
+    """
+    What one loan needs, in the order it is done; amounts are tokens.
+
+    `health` is the factor now and `stressed` the worst after the joint two-sigma stress, before and `after` in pairs.
+    `repay` is paid out of idle coins, `supply` are idle tokens added as collateral, `rounds` repay out of collateral.
+    `lacking` is USD of debt that still has to be repaid by other means.
+    """
+
+    market: str
+    asset: Currency
+    health: float
+    stressed: float
+    after: tuple[float, float]
+    repay: float = 0.0
+    supply: Mapping[str, float] = field(default_factory=dict)
+    rounds: tuple[Round, ...] = ()
+    lacking: float = 0.0
+
+    @property
+    def band(self) -> HealthBand:
+        """What the factor as it stands asks for."""
+        return health_band(self.health)
+
+    @property
+    def used(self) -> dict[str, float]:
+        """Idle tokens it takes, by code."""
+        taken = dict(self.supply)
+        taken[self.asset.code] = taken.get(self.asset.code, 0.0) + self.repay
+        for one in self.rounds:
+            if not one.withdrawn:
+                taken[one.code] = taken.get(one.code, 0.0) + one.spent
+        return taken
+
+    @property
+    def words(self) -> str:
+        """The shortfall, what is done about it, where that leads, and what else it takes."""
+        urgent = {HealthBand.EMERGENCY: "EMERGENCY: ", HealthBand.LIQUIDATABLE: "EMERGENCY, may be liquidated now: "}
+        done = [f"repay {self.repay:,.2f} {self.asset}"] if self.repay else []
+        done += [f"supply {tokens:,.2f} {code}" for code, tokens in self.supply.items()]
+        freed = sum(one.repaid for one in self.rounds)
+        if freed:
+            sources = ", ".join(sorted({one.code for one in self.rounds}))
+            done.append(f"repay {freed:,.2f} {self.asset} out of {sources}")
+        led = f"; then {self.after[0]:.2f} and {self.after[1]:.2f}" if done else ""
+        short = f"; bring {self.lacking:,.0f} USD to repay the rest, or wait" if self.lacking >= 1.0 else ""
+        return (
+            f"{urgent.get(self.band, '')}the loan at {self.market} has health {self.health:.2f}, {self.stressed:.2f} "
+            f"after stress; no new risk: {', '.join(done) or 'nothing idle can mend it'}{led}{short} (D17, S30)"
+        )
+
+
+def reliefs(
+    book: Book,
+    idle: Mapping[str, float],
+    view: PricingView,
+    scenarios: Scenarios,
+    funding: Funding,
+    policy: Policy,
+    room: Mapping[str, float],
+) -> tuple[Relief, ...]:
+    """
+    One for each loan whose stressed factor is under its limit, the least healthy first; empty where none is.
+
+    The layers, each no larger than the shortfall needs: idle coins of the debt repay it; other idle collateral is
+    supplied; and once the factor as it stands asks for less debt (below 1.25), stablecoins, idle ones first and then
+    the loan's own, are swapped and repay it, as many rounds as withdrawals allow.
+
+    Parameters
+    ----------
+    idle : tokens in the vault by code
+    room : USD more that may be supplied to each market (S55)
+
+    Source
+    ------
+    D17; S30.
+    """
+    left, found = dict(idle), []
+    owing = {
+        (p.instrument.market, p.instrument.asset) for p in book if isinstance(p.instrument, LendingDebt) and p.quantity
+    }
+    sick = (_Loan(book, market, asset, view, scenarios, funding, policy) for market, asset in owing)
+    for loan in sorted(sick, key=lambda loan: (loan.health, loan.market)):
+        if loan.short > _ENOUGH:
+            found.append(_relief(loan, left, room.get(loan.market, 0.0)))
+            for code, tokens in found[-1].used.items():
+                left[code] = left.get(code, 0.0) - tokens
+    return tuple(found)
+
+
+def _relief(loan: "_Loan", idle: Mapping[str, float], room: float) -> Relief:
+    health, stressed = loan.health, loan.stressed
+    left = dict(idle)
+    repay = loan.repay(left.pop(loan.asset.code, 0.0))
+    supply: dict[str, float] = {}
+    for code in sorted(left, key=lambda code: (code not in STABLES, code)):
+        if (tokens := loan.supply(code, min(left[code], room / loan.price(code)))) > 0:
+            supply[code], left[code] = tokens, left[code] - tokens
+            room -= tokens * loan.price(code)
+    rounds: list[Round] = []
+    if health_band(loan.health) not in (HealthBand.OPEN, HealthBand.NO_NEW_DEBT):
+        rounds += [one for code in sorted(STABLES & left.keys()) if (one := loan.swap(code, left[code]))]
+        while loan.short > _ENOUGH and len(rounds) < _MOST_ROUNDS and (one := loan.unwind()):
+            rounds.append(one)
+    return Relief(
+        loan.market,
+        loan.asset,
+        health,
+        stressed,
+        (loan.health, loan.stressed),
+        repay,
+        supply,
+        tuple(rounds),
+        loan.still_to_repay,
+    )
+
+
+class _Loan:
+    """One loan as it is mended: what secures it and what is owed, now (first element) and in every scenario."""
+
+    def __init__(
+        self,
+        book: Book,
+        market: str,
+        asset: Currency,
+        view: PricingView,
+        scenarios: Scenarios,
+        funding: Funding,
+        policy: Policy,
+    ) -> None:
+        self.market, self.asset = market, asset
+        self._view, self._funding, self._policy = view, funding, policy
+        self._cells = Scenarios.now().and_then(scenarios)
+        self._secured, self._owed = loans_by_scenario(book, view, self._cells, funding.thresholds)[market]
+        self._debt_unit = unit_values(LendingDebt(market, asset), view, self._cells.as_debtor())
+        self._debt = abs(book.held(LendingDebt(market, asset)).to_float())
+        self._held = {
+            p.instrument.currency: float(p.quantity)
+            for p in book
+            if isinstance(p.instrument, LendingSupply) and p.instrument.market == market
+        }
+
+    @property
+    def health(self) -> float:
+        """The factor as it stands."""
+        return float(self._factors()[0])
+
+    @property
+    def stressed(self) -> float:
+        """The worst factor."""
+        return float(self._factors().min())
+
+    @property
+    def short(self) -> float:
+        """USD of collateral at its thresholds that the worst scenario lacks; not positive where the limit holds."""
+        return float(self._short().max())
+
+    @property
+    def still_to_repay(self) -> float:
+        """USD of debt whose repayment would mend what is left."""
+        return self._needed(self._target * self._debt_unit) * float(self._debt_unit[0])
+
+    def price(self, code: str) -> float:
+        """USD of a token now."""
+        return self._view.token_usd[code]
+
+    def repay(self, tokens: float) -> float:
+        """Repay out of idle coins; returns how many it took."""
+        taken = min(self._needed(self._target * self._debt_unit), tokens, self._debt)
+        self._paid_back(taken)
+        return taken
+
+    def supply(self, code: str, tokens: float) -> float:
+        """Add idle collateral; returns how many tokens it took, none that do not secure debt here."""
+        counts = self._funding.thresholds.get((self.market, code), 0.0)
+        if not (counts > 0 and tokens > 0):
+            return 0.0
+        worth = token_usd(code, self._view, self._cells) * counts
+        taken = min(self._needed(worth), tokens)
+        self._secured = self._secured + taken * worth
+        return taken
+
+    def swap(self, code: str, tokens: float) -> Round | None:
+        """Repay out of idle stablecoins of another kind."""
+        buys = self._buys(code)
+        taken = min(self._needed(self._target * buys * self._debt_unit), tokens, self._debt / buys)
+        return self._done(code, 0.0, taken, buys)
+
+    def unwind(self) -> Round | None:
+        """Repay out of the stablecoin of which most is supplied, as much as one withdrawal allows."""
+        stable = [currency for currency in self._held if currency.code in STABLES]
+        best: Round | None = None
+        for currency in sorted(stable, key=lambda currency: -self._held[currency] * self.price(currency.code)):
+            best = best or self._unwound(currency)
+        return best
+
+    def _unwound(self, currency: Currency) -> Round | None:
+        code, buys = currency.code, self._buys(currency.code)
+        supply = LendingSupply(self.market, currency)
+        counts = threshold_of(supply, self._funding.thresholds)
+        secures = unit_values(supply, self._view, self._cells) * counts
+        cushion = float(self._secured[0] - _LEFT * self._owed[0])
+        taken = min(
+            self._needed(self._target * buys * self._debt_unit - secures),
+            self._held[currency],
+            self._funding.free.get((self.market, code), 0.0),
+            self._debt / buys,
+            max(cushion, 0.0) / float(secures[0]) if counts > 0 else math.inf,
+        )
+        if taken > 0:
+            self._held[currency] -= taken
+            self._secured = self._secured - taken * secures
+        return self._done(code, taken, taken, buys)
+
+    def _done(self, code: str, withdrawn: float, spent: float, buys: float) -> Round | None:
+        if spent * self.price(code) < 1.0:
+            return None
+        self._paid_back(spent * buys)
+        return Round(code, withdrawn, spent, spent * buys)
+
+    def _buys(self, code: str) -> float:
+        """Tokens of the debt that one of these surely buys: at par of the two prices, less slippage."""
+        if code == self.asset.code:
+            return 1.0
+        return self.price(code) * (1.0 - float(self._policy.costs.slippage)) / float(self._debt_unit[0])
+
+    def _paid_back(self, tokens: float) -> None:
+        self._debt -= tokens
+        self._owed = np.maximum(self._owed - tokens * self._debt_unit, 0.0)
+
+    @property
+    def _target(self) -> float:
+        return self._policy.limits.health_factor_min
+
+    def _factors(self) -> Floats:
+        return np.divide(self._secured, self._owed, out=np.full_like(self._owed, np.inf), where=self._owed > _ENOUGH)
+
+    def _short(self) -> Floats:
+        return self._target * self._owed - self._secured
+
+    def _needed(self, gain: Floats) -> float:
+        """Tokens that mend every scenario, where each token gains so much; without bound where one gains nothing."""
+        short = np.maximum(self._short(), 0.0)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            each = np.where(short > _ENOUGH, np.where(gain > 0, short / gain, np.inf), 0.0)
+        return float(each.max())
