@@ -12,6 +12,7 @@ from engine.entries import Entry
 from engine.errors import MarketDataError
 from engine.ledger import balances
 from engine.market import MarketSnapshot
+from engine.policy.deleverage import mending
 from engine.policy.target import frame
 from engine.positions import Book, Position
 from engine.risk.limits import LimitReading
@@ -34,13 +35,15 @@ class Look:
     """
     The books at one moment: positions, health factors as the chain has them now, every limit.
 
-    `unseen` says why the market could not be observed; nothing is then valued and no limit read.
+    `mends` is what a decision made now would do for loans short of health (D17). `unseen` says why the market could
+    not be observed; nothing is then valued and no limit read.
     """
 
     held: tuple[Held, ...]
     health: Mapping[str, float]
     limits: tuple[LimitReading, ...]
     unseen: str = ""
+    mends: tuple[str, ...] = ()
 
     @property
     def nav_usd(self) -> float | None:
@@ -115,7 +118,7 @@ def look(desk: Desk) -> Look:
         snapshot = desk.observe()
         view = pricing_view(snapshot)
         held = tuple(Held(position, worth(position, view)) for position in positions)
-        return Look(held, health, _readings(desk, snapshot, view, book))
+        return Look(held, health, *_judged(desk, snapshot, view, book))
     except (MarketDataError, Reverted) as unseen:
         return Look(tuple(Held(position, None) for position in positions), health, (), str(unseen))
 
@@ -125,6 +128,10 @@ def worth(position: Position, view: PricingView) -> float:
     return float(position.quantity) * float(unit_values(position.instrument, view, Scenarios.now())[0])
 
 
-def _readings(desk: Desk, snapshot: MarketSnapshot, view: PricingView, book: Book) -> tuple[LimitReading, ...]:
+def _judged(
+    desk: Desk, snapshot: MarketSnapshot, view: PricingView, book: Book
+) -> tuple[tuple[LimitReading, ...], str, tuple[str, ...]]:
     ruling = cycle.judged_alone(snapshot, desk.policy).ruling
-    return cycle.limits_of(snapshot, view, frame(snapshot, view, book, desk.policy, ruling))(book, 0.0)
+    measure = frame(snapshot, view, book, desk.policy, ruling)
+    mends = mending(book, view, measure.scenarios, measure.limits, measure.funding, desk.policy)
+    return cycle.limits_of(snapshot, view, measure)(book, 0.0), "", tuple(one.words for one in mends)

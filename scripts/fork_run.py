@@ -37,6 +37,7 @@ def run(base: Base, scenario: Scenario, first: Look) -> Run:
             carry_out(desk, stage, base.plan, found)
             shock.renew()
             found.after, found.posted = look(desk), desk.journal.entries()[kept:]
+            found.notes += [f"next: {words}" for words in found.after.mends]
             kept += len(found.posted)
             found.notes += through_expiry(desk)
             found.settled, found.settlement = look(desk), desk.journal.entries()[kept:]

@@ -81,10 +81,14 @@ def bound(holder: Address, found: object, what: str) -> None:
         raise OrderRejected(f"{what} {found} refused", why=f"only the vault {holder} may be it", todo="sign nothing")
 
 
-def transferred(token: Token, receipt: Receipt, *, sender: Address, to: Address | None = None) -> int:
-    """Units of `token` that left `sender` (to `to` if given) in this receipt, less what came back."""
+def transferred(
+    token: Token, receipt: Receipt, *, sender: Address, to: Address | None = None, within: range | None = None
+) -> int:
+    """Units of `token` that left `sender` (to `to` if given) in this receipt, or its events `within`, less returns."""
     net = 0
     for found in events(token.contract, "Transfer", receipt):
+        if within is not None and found.ordinal not in within:
+            continue
         source, target, units = found.fields.values()
         if source == sender and to in (None, target):
             net += units

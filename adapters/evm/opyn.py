@@ -18,7 +18,7 @@ from adapters.evm.opyn_wire import (
     trade,
     write,
 )
-from adapters.evm.uniswap_wire import fee, found
+from adapters.evm.uniswap_wire import fee, proven
 from adapters.evm.wire import Found, Holder, Permit, change, events, fill, refused, slippage
 from contracts_abi import load
 from engine.errors import ConfigError, VenueError
@@ -144,12 +144,12 @@ class OpynOptions:
         asked = deal(self.gamma, order)
         if (redeemed := self._redeemed(order, receipt, lambda o, n: (o, n) == (asked.otoken, -asked.units))) != ():
             return redeemed
-        seen = found(swapped(asked, order), receipt, self.holder.safe)
+        seen = proven(order, swapped(asked, order), receipt, self.holder.safe)
         minted = self._minted(asked, receipt) if asked.locked else None
         if seen is None or (asked.locked and minted is None):
             return ()
         event, paid, received = seen
-        self._moved(order, asked, receipt, paid, received)
+        self._locked(order, asked, receipt)
         return (self._trade_fill(order, receipt, asked, event, paid, received),)
 
     def settled(self, receipt: Receipt, order: Order) -> Sequence[Fill]:
@@ -273,14 +273,11 @@ class OpynOptions:
                 todo="halt, then reconcile by hand",
             )
 
-    def _moved(self, order: Order, asked: Deal, receipt: Receipt, paid: int, received: int) -> None:
-        wanted, safe = swapped(asked, order), self.holder.safe
-        out = transferred(wanted.paid, receipt, sender=safe, to=wanted.pool.address)
-        back = transferred(wanted.received, receipt, sender=wanted.pool.address, to=safe)
-        locked = transferred(asked.otoken.collateral, receipt, sender=safe, to=self.gamma.margin_pool)
-        if (out, back, locked) != (paid, received, asked.locked):
+    def _locked(self, order: Order, asked: Deal, receipt: Receipt) -> None:
+        moved = transferred(asked.otoken.collateral, receipt, sender=self.holder.safe, to=self.gamma.margin_pool)
+        if moved != asked.locked:
             raise VenueError(
                 f"order {order.id} does not add up",
-                why=f"events say {paid}, {received} and {asked.locked}, the tokens moved {out}, {back} and {locked}",
+                why=f"{asked.locked} are to secure it, {moved} were locked",
                 todo="halt, then reconcile by hand",
             )

@@ -6,10 +6,10 @@ from functools import cached_property
 from typing import Any
 
 from adapters.evm.contract import Contract
-from adapters.evm.erc20 import Token, approve_permit, bound, with_approval
+from adapters.evm.erc20 import Token, approve_permit, bound, transferred, with_approval
 from adapters.evm.wire import Found, Permit, events, plain_call, refused
 from contracts_abi import load
-from engine.errors import OrderRejected
+from engine.errors import OrderRejected, VenueError
 from engine.instruments import Cash
 from engine.money import Money
 from engine.orders import Address, Call, Order
@@ -123,6 +123,28 @@ def found(asked: Swap, receipt: Receipt, safe: Address) -> tuple[Found, int, int
         if exact and event["recipient"] == safe and paid > 0:
             return event, paid, received
     return None
+
+
+def proven(order: Order, asked: Swap, receipt: Receipt, safe: Address) -> tuple[Found, int, int] | None:
+    """
+    As `found`, once both tokens moved as the event says, between the pool's swap before it and its own.
+
+    Raises `VenueError` if they did not.
+    """
+    if (seen := found(asked, receipt, safe)) is None:
+        return None
+    event, paid, received = seen
+    before = (other.ordinal for other in events(asked.pool.contract, "Swap", receipt) if other.ordinal < event.ordinal)
+    own, pool = range(max(before, default=-1) + 1, event.ordinal), asked.pool.address
+    out = transferred(asked.paid, receipt, sender=safe, to=pool, within=own)
+    back = transferred(asked.received, receipt, sender=pool, to=safe, within=own)
+    if (out, back) != (paid, received):
+        raise VenueError(
+            f"order {order.id} does not add up",
+            why=f"the pool logged {paid} for {received}, the tokens moved {out} for {back}",
+            todo="halt, then reconcile by hand",
+        )
+    return seen
 
 
 def fee(pool: SwapPool, paid: int) -> int:

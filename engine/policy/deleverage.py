@@ -9,11 +9,12 @@ import numpy as np
 from engine.instruments import LendingDebt, LendingSupply
 from engine.market import Floats
 from engine.money import Currency
+from engine.policy.funding import idle_tokens, supply_room
 from engine.policy.settings import Policy
-from engine.positions import Book
+from engine.positions import Book, Sleeve
 from engine.pricing.health import HealthBand, health_band
-from engine.risk.limits import loans_by_scenario
-from engine.risk.liquidity import Funding, threshold_of
+from engine.risk.limits import LimitSet, loans_by_scenario
+from engine.risk.liquidity import Funding, dues, threshold_of
 from engine.risk.moves import token_usd
 from engine.risk.pricing_view import STABLES, PricingView
 from engine.risk.scenarios import Scenarios
@@ -24,6 +25,7 @@ _LEFT = 1.02
 
 _MOST_ROUNDS = 8
 _ENOUGH = 1e-9
+_CENT = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,15 @@ class Relief:
         )
 
 
+def mending(
+    book: Book, view: PricingView, scenarios: Scenarios, limits: LimitSet, funding: Funding, policy: Policy
+) -> tuple[Relief, ...]:
+    """The reliefs of a book out of what lies idle in its vault; parameters as of `reliefs`."""
+    markets = {p.instrument.market for p in book if isinstance(p.instrument, LendingDebt)}
+    room = {market: supply_room(market, book, view, limits) for market in markets}
+    return reliefs(book, idle_tokens(book, view), view, scenarios, funding, policy, room)
+
+
 def reliefs(
     book: Book,
     idle: Mapping[str, float],
@@ -102,8 +113,9 @@ def reliefs(
     One for each loan whose stressed factor is under its limit, the least healthy first; empty where none is.
 
     The layers, each no larger than the shortfall needs: idle coins of the debt repay it; other idle collateral is
-    supplied; and once the factor as it stands asks for less debt (below 1.25), stablecoins, idle ones first and then
-    the loan's own, are swapped and repay it, as many rounds as withdrawals allow.
+    supplied; and where the factor as it stands asks for less debt (below 1.25), stablecoins, idle ones first and then
+    the loan's own, are swapped and repay it, as many rounds as withdrawals allow. Stablecoins that the sleeve's own
+    dues need stay idle (D13).
 
     Parameters
     ----------
@@ -114,7 +126,7 @@ def reliefs(
     ------
     D17; S30.
     """
-    left, found = dict(idle), []
+    left, found = _beyond_dues(book, idle, view, funding, policy), []
     owing = {
         (p.instrument.market, p.instrument.asset) for p in book if isinstance(p.instrument, LendingDebt) and p.quantity
     }
@@ -127,6 +139,19 @@ def reliefs(
     return tuple(found)
 
 
+def _beyond_dues(
+    book: Book, idle: Mapping[str, float], view: PricingView, funding: Funding, policy: Policy
+) -> dict[str, float]:
+    """Idle tokens less the stablecoins that keep the sleeve's quick ratio, those of no debt kept back first."""
+    due = dues(book, funding, 0.0)[Sleeve.DEFI].usd * policy.limits.quick_ratio_min / (1.0 - funding.peg_haircut)
+    owed = {p.instrument.asset.code for p in book if isinstance(p.instrument, LendingDebt)}
+    left = dict(idle)
+    for code in sorted(STABLES & left.keys(), key=lambda code: (code in owed, code)):
+        kept = min(left[code], (due + _CENT) / view.token_usd[code]) if due > 0 else 0.0
+        left[code], due = left[code] - kept, due - kept * view.token_usd[code]
+    return left
+
+
 def _relief(loan: "_Loan", idle: Mapping[str, float], room: float) -> Relief:
     health, stressed = loan.health, loan.stressed
     left = dict(idle)
@@ -137,7 +162,7 @@ def _relief(loan: "_Loan", idle: Mapping[str, float], room: float) -> Relief:
             supply[code], left[code] = tokens, left[code] - tokens
             room -= tokens * loan.price(code)
     rounds: list[Round] = []
-    if health_band(loan.health) not in (HealthBand.OPEN, HealthBand.NO_NEW_DEBT):
+    if health_band(health) not in (HealthBand.OPEN, HealthBand.NO_NEW_DEBT):
         rounds += [one for code in sorted(STABLES & left.keys()) if (one := loan.swap(code, left[code]))]
         while loan.short > _ENOUGH and len(rounds) < _MOST_ROUNDS and (one := loan.unwind()):
             rounds.append(one)

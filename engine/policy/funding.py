@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from engine.instruments import LendingSupply
+from engine.instruments import Cash, LendingSupply
 from engine.market import LendingMarket
 from engine.money import USD
 from engine.policy.allocate import Capacity, allocate
@@ -13,7 +13,7 @@ from engine.policy.candidates import Candidate, Columns, Kind, LoanOffer
 from engine.policy.condors import CondorOffer
 from engine.policy.settings import Policy
 from engine.policy.sleeve import LoopCase, stressed_health
-from engine.positions import Book
+from engine.positions import Book, Sleeve
 from engine.risk.concentration import Stands, exposures, stands_on
 from engine.risk.limits import LimitSet
 from engine.risk.pricing_view import PricingView
@@ -82,6 +82,18 @@ def _loop_case(core: Allocation, levered: Allocation, offer: LoanOffer) -> LoopC
     financing = offer.cost * offer.years * levered.lots(Kind.LOAN)
     expected = levered.expected + financing - levered.cost - (core.expected - core.cost)
     return LoopCase(int(extra), margin, expected, days, levered.drawdown, levered.quick_ratio)
+
+
+def idle_tokens(book: Book, view: PricingView) -> dict[str, float]:
+    """Priced tokens that lie in the vault, by code."""
+    return {
+        position.instrument.currency.code: float(position.quantity)
+        for position in book.of(Sleeve.DEFI)
+        if isinstance(position.instrument, Cash)
+        and position.venue == "vault"
+        and position.instrument.currency.code in view.token_usd
+        and position.quantity > 0
+    }
 
 
 def placeable(

@@ -6,13 +6,13 @@ from datetime import datetime
 
 import numpy as np
 
-from engine.instruments import Cash, LendingDebt, LendingSupply
+from engine.instruments import LendingDebt, LendingSupply
 from engine.market import LendingMarket, MarketSnapshot
 from engine.policy.allocate import Capacity, allocate
 from engine.policy.allocation import Allocation
 from engine.policy.candidates import Candidate, Columns, Kind
-from engine.policy.deleverage import Relief, reliefs
-from engine.policy.funding import funded, loan_offer, placeable, supply_room
+from engine.policy.deleverage import Relief, mending
+from engine.policy.funding import funded, idle_tokens, loan_offer, placeable
 from engine.policy.mean_cvar import Infeasible
 from engine.policy.menu import capacity, menu, tradable_slices
 from engine.policy.outcomes import Law, Returns, real_world, risk_neutral
@@ -183,9 +183,8 @@ def target(
     beliefs = real_world(view, series, returns, premium=premium) if real else risk_neutral(view, series)
     columns = Columns(view, scenarios, beliefs, choice.options, fee=fee_per_contract)
     candidates = choice.candidates(columns, measure.limits.capital)
-    idle = _idle(book, view)
-    room = {market.name: supply_room(market.name, book, view, measure.limits) for market in snapshot.chain.lending}
-    mended = reliefs(book, idle, view, scenarios, measure.funding, policy, room)
+    idle = idle_tokens(book, view)
+    mended = mending(book, view, scenarios, measure.limits, measure.funding, policy)
     bounds = capacity(
         book,
         choice.held,
@@ -200,11 +199,10 @@ def target(
     put = _sleeve_put(snapshot, view, arb_packages(book, Carry(snapshot.asof)).rest, scenarios, policy)
     taken = _taken(mended)
     supplies = {code: idle[code] - taken.get(code, 0.0) for code in _PLACED & idle.keys()}
+    if put and mended:
+        put, reasons = None, (*reasons, "no put on ether now: the vault's coins are for the loan first (D17)")
     if put and put.quantity:
         spend = 1.5 * put.quantity * put.unit_cost
-        if taken.get("USDC", 0.0) and supplies.get("USDC", 0.0) < spend:
-            put, spend = None, 0.0
-            reasons = (*reasons, "no put on ether now: its price in coins mends the loan first (D17)")
         supplies["USDC"] = max(supplies.get("USDC", 0.0) - spend, 0.0)
     cut = sleeve_cut(book, supplies, view, measure.funding, policy) if not mended else None
     spent = core.cost if core is not None else 0.0
@@ -276,18 +274,6 @@ def _allocated(
 def _idiosyncratic(snapshot: MarketSnapshot, view: PricingView) -> float:
     index_vol = atm_vol_at(view.smiles, 30.0 / 365.0)
     return float(np.sqrt(max(snapshot.crypto_vol**2 - (snapshot.crypto_beta * index_vol) ** 2, 0.0)))
-
-
-def _idle(book: Book, view: PricingView) -> dict[str, float]:
-    """Priced tokens in the vault, by code."""
-    return {
-        position.instrument.currency.code: float(position.quantity)
-        for position in book.of(Sleeve.DEFI)
-        if isinstance(position.instrument, Cash)
-        and position.venue == "vault"
-        and position.instrument.currency.code in view.token_usd
-        and position.quantity > 0
-    }
 
 
 def _taken(mended: Sequence[Relief]) -> dict[str, float]:
