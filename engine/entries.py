@@ -1,15 +1,18 @@
 """Journal entries: a balanced change of the books, with the evidence that it happened."""
 
+import re
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import NewType
 
 from engine.errors import InputError, UnbalancedEntry
 from engine.instruments import Instrument
 from engine.money import Currency, Money
+from engine.positions import Sleeve
 
 Account = NewType("Account", str)
 """Colon-separated path. Roots: `assets`, `income`, `expenses`, `equity`.
@@ -22,7 +25,17 @@ Account = NewType("Account", str)
 `income:KIND:SLEEVE` and `expenses:KIND:SLEEVE` bear the flows that are not exchanges.
 """
 
-ROOTS = ("assets", "income", "expenses", "equity")
+_SLEEVE = f"(?:{'|'.join(Sleeve)})"
+_ACCOUNT = re.compile(
+    rf"assets:{_SLEEVE}:[^:]+|(?:income|expenses):[^:]+:{_SLEEVE}|equity:(?:trading|(?:capital|marks|suspense):{_SLEEVE})"
+)
+_KEPT = 4096
+"""Accounts that are remembered as known: the books have few, and millions of legs."""
+
+
+@lru_cache(_KEPT)
+def _known(account: Account) -> bool:
+    return _ACCOUNT.fullmatch(account) is not None
 
 
 class EntryStatus(StrEnum):
@@ -42,11 +55,12 @@ class Leg:
     instrument: Instrument
 
     def __post_init__(self) -> None:
-        if self.account.split(":")[0] not in ROOTS:
+        if not _known(self.account):
             raise InputError(
                 f"account {self.account!r} unknown",
-                why=f"its root is none of {ROOTS}",
-                todo="use one of them",
+                why="it is none of assets:SLEEVE:VENUE, income:KIND:SLEEVE, expenses:KIND:SLEEVE, equity:trading and "
+                "equity:(capital|marks|suspense):SLEEVE",
+                todo=f"name one of those, with a sleeve of {', '.join(Sleeve)}",
             )
         if self.amount.currency != self.instrument.unit:
             raise InputError(

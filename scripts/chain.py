@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="The pinned contract packages and the local chain.", no_args_is_help=True)
 
-_START_SECONDS = 60.0
+_START_SECONDS, _ANSWER_SECONDS = 60.0, 5.0
 
 
 @app.command("fetch")
@@ -149,9 +149,7 @@ def start(workspace: Path) -> dict[str, Any]:
 
     from engine.errors import VenueUnavailable
 
-    folder = _folder(workspace)
-    folder.mkdir(parents=True, exist_ok=True)
-    log = folder / "chain.log"
+    log = _log(workspace)
     with log.open("wb") as out:
         process = subprocess.Popen(  # noqa: S603 - this program itself
             [sys.executable, "-m", "scripts.hedge", "chain", "serve", "-C", str(workspace.resolve())],
@@ -188,24 +186,59 @@ def stop(workspace: Path) -> bool:
 
 
 def running(workspace: Path) -> dict[str, Any] | None:
-    """Where this folder's chain runs (`pid`, `url`, `chain_id`), None if it does not."""
+    """
+    Where this folder's chain runs (`pid`, `url`, `chain_id`), None if it does not.
+
+    A note may outlive its process and name one of somebody else: it is believed while its node answers for its chain.
+    """
     import json
 
     try:
-        found: dict[str, Any] = json.loads(_note(workspace).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        found = json.loads(_note(workspace).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
         return None
-    return found if _alive(int(found["pid"])) else None
+    kinds = {"pid": int, "url": str, "chain_id": int}
+    if not isinstance(found, dict) or any(type(found.get(name)) is not kind for name, kind in kinds.items()):
+        return None
+    return found if _alive(found["pid"]) and _answers(found["url"], found["chain_id"]) else None
 
 
 def _alive(pid: int) -> bool:
     import os
 
+    if pid <= 1:  # groups of processes, and the first one
+        return False
     try:
         os.kill(pid, 0)
-    except OSError:
+    except (OSError, OverflowError):
         return False
     return True
+
+
+def _answers(url: str, chain_id: int) -> bool:
+    from adapters.evm.chain import connect
+    from engine.errors import EngineError
+
+    try:
+        connect(url, expected_chain_id=chain_id, timeout=_ANSWER_SECONDS).close()
+    except EngineError:
+        return False
+    return True
+
+
+def _log(workspace: Path) -> Path:
+    """Where the chain's process writes, in a folder made for it. Raises `ConfigError` where none can be made."""
+    from engine.errors import ConfigError
+
+    folder = _folder(workspace)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "chain.log").touch()
+    except OSError as refused:
+        raise ConfigError(
+            f"-C {workspace} refused", why=f"no chain can be kept there: {refused}", todo="name a folder to write to"
+        ) from None
+    return folder / "chain.log"
 
 
 def _folder(workspace: Path) -> Path:

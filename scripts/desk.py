@@ -1,7 +1,7 @@
 """One desk wired together: chain, vault, venues, broker, journal, clock and market."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -11,12 +11,13 @@ from adapters.evm.erc20 import Token, TokenTransfers
 from adapters.evm.lyra import LyraAddresses, LyraOptions
 from adapters.evm.onchain_state import OnchainReader
 from adapters.evm.peg_watch import PegWatch
-from adapters.evm.price_guard import PriceGuard, observations_for
+from adapters.evm.price_feeds import FeedTerms, feeds_of
+from adapters.evm.price_guard import Feed, PriceGuard, observations_for
 from adapters.evm.transactions import Executor
 from adapters.evm.uniswap import UniswapSwaps
 from adapters.evm.uniswap_wire import SwapPool
-from adapters.evm.wire import Holder, Permit
-from adapters.files.config import policy_digest
+from adapters.evm.wire import Holder, Permit, address
+from adapters.files.config import FeedSettings, policy_digest
 from adapters.files.observation import OffchainMarket
 from adapters.paper.broker import PaperBroker
 from adapters.safe.keystore import OwnerKey
@@ -98,6 +99,7 @@ class Desk:
     policy: Policy
     executor: Executor
     _today: list[OffchainMarket]
+    feeds: Mapping[str, Sequence[Feed]] = field(default_factory=dict)
 
     @property
     def market(self) -> OffchainMarket:
@@ -140,8 +142,12 @@ class Desk:
         return policy_digest(self.policy)
 
     def observe(self) -> MarketSnapshot:
-        """Both domains at one instant: today's quotes and the chain at its latest block."""
-        read = OnchainReader(self.chain, self.onchain.lending, self.onchain.options).state()
+        """
+        Both domains at one instant: today's quotes and the chain at its latest block.
+
+        Raises `StaleQuote` where a price feed is older than it promises to become (faults F41).
+        """
+        read = OnchainReader(self.chain, self.onchain.lending, self.onchain.options, feeds=self.feeds).state()
         return stated(self.market.with_chain(read), self.policy.pools)
 
     def state(self) -> StateMark:
@@ -255,11 +261,13 @@ def open_desk(
     market: OffchainMarket,
     journal: SqlJournal,
     role: Role | None = None,
+    feeds: Mapping[str, FeedSettings] | None = None,
 ) -> Desk:
     """
     Wire a desk on contracts that stand already; a stranger in the Safe refuses the start.
 
-    `role` is the owners' call policy: what it does not open, the desk can neither propose nor send.
+    `role` is the owners' call policy: what it does not open, the desk can neither propose nor send. `feeds` is what
+    the settings say of price feeds, by token code; those behind the lending oracles are found by themselves.
     """
     venues = onchain_venues(chain, addresses, safe, ramp)
     clock = ChainClock(chain)
@@ -281,7 +289,12 @@ def open_desk(
     )
     today = [market]
     broker = PaperBroker(root / "paper-broker.json", lambda: _chains(today[0]), clock)
-    return Desk(root, chain, vault, venues, broker, journal, policy, sender, today)
+    named = {
+        code: FeedTerms(each.heartbeat_seconds, address(each.address) if each.address else None)
+        for code, each in (feeds or {}).items()
+    }
+    watched = feeds_of(chain, venues.lending, named)
+    return Desk(root, chain, vault, venues, broker, journal, policy, sender, today, watched)
 
 
 def _chains(market: OffchainMarket) -> list[OptionChain]:

@@ -133,7 +133,7 @@ def _changes(found: "Explanation") -> list[Drawn]:
 
 
 def _grounds(judged: "Judgement", found: "Explanation") -> list[Drawn]:
-    from engine.report.wording import reading_text
+    from engine.report.wording import meaning_text, reading_text
     from scripts.evidence import votes
 
     panel = judged.table.panel()
@@ -143,7 +143,7 @@ def _grounds(judged: "Judgement", found: "Explanation") -> list[Drawn]:
             reading_text(reading.value, reading.unit),
             f"{reading.age_days(panel.at) or 0.0:.1f}",
             reading.source,
-            reading.why,
+            meaning_text(reading, judged.table.signals[name]),
         )
         for name, reading in panel.items()
         if reading.seen

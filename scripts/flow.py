@@ -5,8 +5,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
+from adapters.evm.foreign_transfers import given
 from adapters.evm.proof import proven
 from adapters.evm.token_promises import hold_to_promises
 from adapters.evm.wire import Holder
@@ -15,6 +17,7 @@ from adapters.safe.signers import Signer
 from adapters.sql.plans import PlanState
 from engine import cycle
 from engine.cycle import Decision
+from engine.entries import Entry
 from engine.errors import AlreadyApplied, PlanChanged
 from engine.instruments import Cash, VanillaOption
 from engine.ledger import balances
@@ -26,7 +29,7 @@ from engine.money import Money
 from engine.orders import ApprovedPlan, Call, CheckedPlan, Fill, Order, Plan, PlanApproval, VaultBatch
 from engine.plan.approval import approve, still_current
 from engine.plan.canonical import canonical_bytes, document, parse
-from engine.plan.saga import Outcome, Venues, execute
+from engine.plan.saga import Outcome, Venues, execute, told_apart
 from engine.plan.sequence import bounded, broker_orders, vault_orders
 from engine.ports import Receipt
 from engine.report.valued import book_of
@@ -113,9 +116,9 @@ def reviewed(desk: Desk, plan: Plan) -> None:
         desk.vault.confirm(batch)
         if desk.vault.executed(batch.transaction) is not None:
             continue  # what it did is what its orders would now be encoded on top of
-        encoded = [
-            call for order in plan.orders if order.id in batch.order_ids for call in venues[order.venue].calls(order)
-        ]
+        orders = [order for order in plan.orders if order.id in batch.order_ids]
+        told_apart(orders)
+        encoded = [call for order in orders for call in venues[order.venue].calls(order)]
         if [(c.to, c.data, c.value) for c in encoded] != [(c.to, c.data, c.value) for c in batch.calls]:
             raise PlanChanged(
                 f"batch {batch.id} refused",
@@ -157,11 +160,6 @@ def apply(desk: Desk, plan: Plan, approvals: Sequence[PlanApproval], progress: P
         _begin(desk, plan, approved)
     desk.executor.recover(desk.unsettled())
     orders = {order.id: order for order in plan.orders}
-    holder = Holder(desk.chain.chain_id, desk.vault.address)
-
-    def proof(batch: VaultBatch, receipt: Receipt, fills: Sequence[Fill]) -> None:
-        proven(desk.chain, holder, batch.transaction.hash, receipt, fills, desk.tokens)
-
     outcome = execute(
         approved,
         Venues({desk.broker.name: desk.broker}, desk.onchain.by_name(), desk.vault),
@@ -169,13 +167,34 @@ def apply(desk: Desk, plan: Plan, approvals: Sequence[PlanApproval], progress: P
         desk.clock,
         posting=lambda fill: posted(desk, fill, orders[fill.order_id]),
         gas=lambda receipt: gas_entries(desk, receipt),
-        proof=proof,
+        own=partial(own, desk),
+        proof=partial(proof, desk),
         signed=lambda batch, whole: signed(batch.transaction, whole, desk.vault.terms()),
         progress=progress,
     )
     desk.journal.advance(plan.digest, PlanState.APPLIED, desk.clock.now())
     accrue(desk)
     return outcome
+
+
+def own(desk: Desk, batch: VaultBatch, receipt: Receipt) -> Receipt:
+    """The receipt of a batch without what others did in the same transaction, as far as it can be told."""
+    return _holder(desk).only(receipt, batch.transaction.hash)
+
+
+def proof(desk: Desk, batch: VaultBatch, receipt: Receipt, fills: Sequence[Fill]) -> list[Entry]:
+    """
+    What others gave in the transaction of a batch, once every balance moved as its fills say.
+
+    Raises `VenueError` where one did not.
+    """
+    name = batch.transaction.hash
+    gifts = proven(desk.chain, _holder(desk), name, receipt, fills, desk.tokens)
+    return list(given(gifts, _holder(desk), receipt, name))
+
+
+def _holder(desk: Desk) -> Holder:
+    return Holder(desk.chain.chain_id, desk.vault.address)
 
 
 def current(desk: Desk, plan: Plan) -> None:
@@ -266,6 +285,7 @@ def _sized(swap: Order, bought: Order | None) -> Order:
 
 
 def _batch(desk: Desk, orders: Sequence[Order], stem: str, deadline: datetime) -> VaultBatch:
+    told_apart(orders)
     venues = desk.onchain.by_name()
     calls: tuple[Call, ...] = tuple(call for order in orders for call in venues[order.venue].calls(order))
     described = desk.vault.describe(calls)

@@ -13,7 +13,6 @@ from adapters.evm.anvil import start_anvil
 from adapters.evm.chain import Chain, connect
 from adapters.evm.fork import Fork, Mark
 from adapters.evm.shock import Stage
-from adapters.files.config import load_policy
 from adapters.files.observation import OffchainMarket
 from adapters.safe.simulation import NONCE_SLOT, as_if_approved
 from engine.errors import ConfigError, InputError
@@ -22,10 +21,21 @@ from engine.policy.settings import Policy
 from scripts import chain as local_chain
 from scripts import flow
 from scripts.desk import Desk, open_desk, open_journal
+from scripts.seats import policy_of
 from scripts.setup import executor_key
-from scripts.workspace import LEDGER, SETTINGS, Workspace, load, market_of, rpc_of
+from scripts.workspace import (
+    LEDGER,
+    SETTINGS,
+    Workspace,
+    call_policy_of,
+    journal_of,
+    load,
+    market_of,
+    rpc_of,
+)
 
 _BROKER = "paper-broker.json"
+_ORDERS = "order:"
 _READS, _BETWEEN_READS = 8, 0.15  # seconds: a node is done with writing its state well within their product
 
 
@@ -68,6 +78,8 @@ class Base:
             policy=self.policy,
             market=self.market,
             journal=open_journal(root / LEDGER),
+            role=call_policy_of(self.where),
+            feeds=self.where.settings.feeds,
         )
 
     def stage(self, desk: Desk) -> Stage:
@@ -92,9 +104,8 @@ def based(root: Path, plan: Plan | None, *, rpc: str = "", state: Path | None = 
     PlanChanged, OrderRejected : the plan's bytes are not what it shows
     """
     where = load(root)
-    policy_file = where.root / where.settings.policy.file
     with TemporaryDirectory(prefix="hedge-fork-") as scratch, _copied(where, rpc, state) as (chain, origin, block):
-        _copy_books(where, Path(scratch))
+        policy = _copy_books(where, Path(scratch))
         if not chain.code(where.standing.safe):
             raise ConfigError(
                 f"{origin} refused",
@@ -107,7 +118,7 @@ def based(root: Path, plan: Plan | None, *, rpc: str = "", state: Path | None = 
         base = Base(
             where=where,
             fork=fork,
-            policy=load_policy(policy_file if policy_file.is_file() else None),
+            policy=policy,
             market=market_of(where),
             plan=plan,
             scratch=Path(scratch),
@@ -159,7 +170,7 @@ def _whole_dump(state: Path) -> bytes:
             break
         except OSError as absent:
             raise _no_dump(state, str(absent)) from None
-        except ValueError as broken:
+        except (ValueError, RecursionError) as broken:
             why = str(broken)
     else:
         raise _no_dump(state, why)
@@ -174,18 +185,26 @@ def _no_dump(state: Path, why: str) -> InputError:
     )
 
 
-def _copy_books(where: Workspace, scratch: Path) -> None:
-    """Copies of journal and paper broker: the originals are only read."""
-    if not (where.root / LEDGER).is_file():
+def _copy_books(where: Workspace, scratch: Path) -> Policy:
+    """
+    Copies of journal and paper broker, and the policy in force: the originals are only read.
+
+    Of the journal what a decision reads: entries, plans with what became of them, and orders sent.
+    """
+    if not (where.settings.ledger.url.get_secret_value() or (where.root / LEDGER).is_file()):
         raise ConfigError(f"{LEDGER} not found", why="the workspace has no ledger", todo="run `hedge init` anew")
-    kept, copy = open_journal(where.root / LEDGER), open_journal(scratch / LEDGER)
-    try:
+    with journal_of(where) as kept, open_journal(scratch / LEDGER) as copy:
+        policy = policy_of(where, kept)
         copy.post(kept.entries())
-    finally:
-        kept.close()
-        copy.close()
+        for sent in kept.intents(_ORDERS):
+            copy.intend(sent.key, sent.text, sent.at)
+        for plan in kept.plans():
+            copy.save_plan(plan.digest, plan.document, plan.history[0][1])
+            for state, at in plan.history[1:]:
+                copy.advance(plan.digest, state, at)
     if (where.root / _BROKER).is_file():
         shutil.copyfile(where.root / _BROKER, scratch / _BROKER)
+    return policy
 
 
 def _as_configured(where: Workspace, desk: Desk) -> None:

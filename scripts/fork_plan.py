@@ -9,15 +9,17 @@ from adapters.evm.shock import Around, Stage, Verdict
 from adapters.evm.shock_pools import taken
 from adapters.safe.outcome import proven
 from adapters.safe.simulation import approved_by
-from engine import cycle
+from engine.entries import Entry
 from engine.errors import EngineError, LimitBreached, MarketDataError, OrderRejected, VenueError
 from engine.instruments import LendingDebt
-from engine.ledger import balances, posting
+from engine.ledger import posting
 from engine.market import MarketSnapshot
-from engine.orders import Address, Fill, Order, Plan, VaultBatch
+from engine.orders import Address, Plan, VaultBatch
+from engine.plan import saga
 from engine.ports import AckState, Receipt, SignedSafeTx
 from engine.risk.peg import PegSide, PegState, PegTier, watch_peg
 from engine.risk.valuation import STABLES
+from scripts import flow
 from scripts.desk import Desk
 from scripts.fork_findings import Run, Step
 from scripts.postings import gas_entries, posted
@@ -85,7 +87,7 @@ def policy_says(desk: Desk, snapshot: MarketSnapshot, plan: Plan | None) -> list
 def _limits(desk: Desk, plan: Plan) -> str:
     """Why the plan may not begin on this market, empty if it may."""
     try:
-        cycle.checked(plan, desk.observe(), balances.book(desk.journal.entries()), desk.policy)
+        flow.judged(desk, plan)
     except LimitBreached as breached:
         return f"limits: {breached.why}"
     except (MarketDataError, Reverted) as unseen:
@@ -137,7 +139,7 @@ def _batch(desk: Desk, stage: Stage, plan: Plan, batch: VaultBatch, found: Run) 
         if receipt.status != 1 and refusal is not None:
             return refusal
         proven(safe, batch.transaction, receipt)
-        desk.journal.post([posted(desk, fill, order) for fill, order in _fills(desk, plan, batch, receipt)])
+        desk.journal.post(_entries(desk, plan, batch, receipt))
     except EngineError as refused:
         return _refusal(batch, refused)
     return _paid(desk, batch, receipt, found)
@@ -194,10 +196,12 @@ def _said(batch: VaultBatch, selector: str, to: Address) -> str:
     return words[0] if words else f"0x{selector} to {to}"
 
 
-def _fills(desk: Desk, plan: Plan, batch: VaultBatch, receipt: Receipt) -> list[tuple[Fill, Order]]:
-    venues = desk.onchain.by_name()
-    orders = [order for order in plan.orders if order.id in batch.order_ids]
-    return [(fill, order) for order in orders for fill in venues[order.venue].read(order, receipt)]
+def _entries(desk: Desk, plan: Plan, batch: VaultBatch, receipt: Receipt) -> list[Entry]:
+    """What `apply` would post of the batch, read and proven as it would."""
+    orders = {order.id: order for order in plan.orders if order.id in batch.order_ids}
+    fills = saga.read(list(orders.values()), desk.onchain.by_name(), flow.own(desk, batch, receipt))
+    given = flow.proof(desk, batch, receipt, fills)
+    return [*(posted(desk, fill, orders[fill.order_id]) for fill in fills), *given]
 
 
 def _paid(desk: Desk, batch: VaultBatch, receipt: Receipt, found: Run) -> Step:

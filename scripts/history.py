@@ -163,7 +163,8 @@ def _matrix_cells(layer: "LayerReplay") -> tuple[str, ...]:
     matrix = layer.confusion
     counts = (matrix.on_stressed, matrix.on_calm, matrix.off_stressed, matrix.off_calm)
     rates = (matrix.over_hedged, matrix.under_hedged)
-    return (layer.layer, *(f"{count:,}" for count in counts), *map(_percent, rates), f"{layer.unseen:,}")
+    told = [f"{count:,}" if matrix.seen else "-" for count in counts]
+    return (layer.layer, *told, *map(_percent, rates), f"{layer.unseen:,}")
 
 
 def _print_intervals(layer: "LayerReplay") -> None:
@@ -172,7 +173,7 @@ def _print_intervals(layer: "LayerReplay") -> None:
     rules = ", ".join(layer.rules)
     if not layer.intervals:
         missing = f"; nobody supplies {', '.join(layer.lacking)}" if layer.lacking else ""
-        say(f"{layer.layer} (by {rules}): never on{missing}")
+        say(f"{layer.layer} (by {rules}): {'never on' if layer.confusion.seen else 'never seen'}{missing}")
         say()
         return
     table(

@@ -15,11 +15,11 @@ _OUT = typer.Option(..., "--out", help="The file to write; one that is there is 
 def verify(workspace: Path = _WORKSPACE, as_json: bool = _JSON) -> None:
     """Read the whole hash chain again; the first bad link is named."""
     from scripts.output import emit_json, say
-    from scripts.workspace import journal_of, load
+    from scripts.period import journal_at
 
-    journal = journal_of(load(workspace))
-    journal.require_intact()
-    count, (serial, head) = journal.count(), journal.tip()
+    with journal_at(workspace) as journal:
+        journal.require_intact()
+        count, (serial, head) = journal.count(), journal.tip()
     if as_json:
         emit_json(
             {"schema": "hedge.ledger-verify/1", "status": "whole", "entries": count, "serial": serial, "head": head}
@@ -36,12 +36,13 @@ def show(
 ) -> None:
     """Every entry with its legs, in order of posting."""
     from scripts.output import emit_json, say
-    from scripts.workspace import journal_of, load
+    from scripts.period import journal_at
 
     if why:
         _why(why, workspace, as_json)
         return
-    entries = journal_of(load(workspace)).entries()
+    with journal_at(workspace) as journal:
+        entries = journal.entries()
     if as_json:
         rows = [
             {
@@ -73,10 +74,10 @@ def export(
     from adapters.files.ledger_export import export as write
     from adapters.files.ledger_export import require_format
     from scripts.output import emit_json, say
-    from scripts.workspace import journal_of, load
+    from scripts.period import journal_at
 
     require_format(format)
-    with journal_of(load(workspace)) as journal:
+    with journal_at(workspace) as journal:
         journal.require_intact()
         entries = journal.entries()
     write(entries, format, out)
@@ -99,9 +100,9 @@ def migrate(workspace: Path = _WORKSPACE, as_json: bool = _JSON) -> None:
     """Bring the journal's database to this program's schema; what is in it stays."""
     from adapters.sql.migrate import upgrade
     from scripts.output import emit_json, say
-    from scripts.workspace import ledger_url, load
+    from scripts.period import url_at
 
-    schema = upgrade(ledger_url(load(workspace)))
+    schema = upgrade(url_at(workspace))
     if as_json:
         emit_json({"schema": "hedge.ledger-migrate/1", "status": "done", "at": schema})
     else:

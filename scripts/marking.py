@@ -1,5 +1,6 @@
 """The close of a day: the book valued once, taken apart, and kept in the journal for every later report."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -67,7 +68,7 @@ def _made(desk: Desk) -> tuple[Mark, Snapshot]:
         prices=_prices(book, view),
         exits={part.value: float(exit_costs(book.of(part), view, Scenarios.now())[0]) for part in Sleeve},
         finance_rate=debt_rate(cost_of_capital(snapshot, book, view, desk.policy)),
-        bill_rate=snapshot.rates.rate(0.25),
+        bill_rate=math.expm1(snapshot.rates.rate(0.25)),
         parts={},
         limits=limit_rows(limits_of(snapshot, view, measure)(book, 0.0)),
         quick_ratios=quick_ratio_rows((days, book_ratio(book, view, cells, funding, days=days)) for days in DAYS),

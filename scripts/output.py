@@ -47,12 +47,17 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, 
 
 
 def write_page(path: "Path", page: str) -> None:
-    """A finished HTML document, written whole or not at all; raises `InputError` where it cannot be."""
+    """A finished page or table, written whole or not at all; raises `InputError` where it cannot be."""
+    import os
+
+    from adapters.files.targets import require_replaceable
     from engine.errors import InputError
 
-    partial = path.with_suffix(".partial")
+    require_replaceable(path)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        partial.write_text(page, encoding="utf-8")
+        partial.write_text(page, encoding="utf-8", newline="")
         partial.replace(path)
     except OSError as refused:
-        raise InputError(f"--html {path} refused", why=str(refused), todo="name a file that can be written") from None
+        partial.unlink(missing_ok=True)
+        raise InputError(f"{path} refused", why=str(refused), todo="name a file that can be written") from None

@@ -58,11 +58,16 @@ def journal_at(folder: Path) -> SqlJournal:
 
     Raises `ConfigError` where the folder is neither.
     """
-    if (folder / LEDGER).is_file() and not (folder / SETTINGS).is_file():
-        return SqlJournal(database_url(folder / LEDGER))
-    from scripts.workspace import journal_of, load
+    return SqlJournal(url_at(folder))
 
-    return journal_of(load(folder))
+
+def url_at(folder: Path) -> str:
+    """The database of the journal of `journal_at`."""
+    if (folder / LEDGER).is_file() and not (folder / SETTINGS).is_file():
+        return database_url(folder / LEDGER)
+    from scripts.workspace import ledger_url, load
+
+    return ledger_url(load(folder))
 
 
 def _numbered(journal: SqlJournal) -> Iterator[tuple[int, Entry]]:

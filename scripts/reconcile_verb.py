@@ -11,6 +11,7 @@ from engine.entries import Entry
 from engine.errors import InputError
 from engine.ledger.reconcile import Break, digest, require_agreement
 from scripts import flow
+from scripts.anchored import require_whole
 from scripts.desk import Desk
 from scripts.marking import keep
 from scripts.output import emit_json, say
@@ -29,7 +30,12 @@ class Outcome:
 
 
 def reconciled(desk: Desk) -> Outcome:
-    """Post others' deeds and interest, compare, remember what was found, and where all agree keep the day's mark."""
+    """
+    Read the whole journal, post others' deeds and interest, compare, and where all agree keep the day's mark.
+
+    What was found is remembered. Raises `LedgerError` where the journal is not what was written.
+    """
+    require_whole(desk.root, desk.journal, all_of_it=True)
     sync(desk)
     interest = flow.accrue(desk)
     compared = compare(desk)
@@ -46,7 +52,8 @@ def adopted(desk: Desk, confirmed: str, reason: str) -> Sequence[Entry]:
     sync(desk)
     flow.accrue(desk)
     entries = adoption(desk, compare(desk), confirmed=confirmed, reason=reason)
-    desk.journal.post(entries)
+    if desk.journal.post(entries) != len(entries):
+        raise InputError("adoption refused", why="part of it is posted already", todo="run `hedge reconcile` again")
     return entries
 
 

@@ -162,7 +162,7 @@ def _adopted(desk: Desk, found: Break, compared: Compared, reason: str) -> Entry
         "stated": str(found.stated),
         "block": str(compared.block),
     }
-    return adopted(difference, at=compared.at, evidence=evidence)
+    return adopted(difference, books=found.books, at=compared.at, evidence=evidence)
 
 
 def _known(entries: Iterable[Entry]) -> dict[str, Instrument]:

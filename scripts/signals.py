@@ -58,7 +58,7 @@ def _emit(found: "Judgement") -> None:
 
 
 def _print(found: "Judgement") -> None:
-    from engine.report.wording import reading_text
+    from engine.report.wording import meaning_text, reading_text
     from scripts.evidence import rules, votes
     from scripts.output import say, table
 
@@ -76,7 +76,7 @@ def _print(found: "Judgement") -> None:
                 reading_text(reading.value, reading.unit),
                 f"{reading.age_days(panel.at) or 0:.1f}" if reading.seen else "-",
                 reading.source,
-                reading.why,
+                meaning_text(reading, found.table.signals[name]),
             )
             for name, reading in panel.items()
         ],

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from engine.risk.stress import Progress
     from engine.risk.stress_packs import Pack
     from scripts.inputs import Stage
-    from scripts.stress_output import Findings
+    from scripts.stress_output import CondorRoom, Findings
 
 BROKEN = 31
 _MOST_DRAWS = 1_000_000
@@ -134,7 +134,24 @@ def _run(found: "Findings", wanted: "tuple[Pack, ...]", *, draws: int, seed: int
             found.tables[pack] = stress_table(
                 given.book, given.view, shocks, capital=measure.limits.capital, funding=measure.funding
             )
+            if pack is Pack.TWO_SD:
+                found.rooms = _rooms(found)
         tell(f"[{monotonic() - began:5.1f} s] {pack.value} done")
+
+
+def _rooms(found: "Findings") -> "tuple[CondorRoom, ...]":
+    """How many lots of each condor held the two-sigma rule allows (D11)."""
+    from engine.policy.holdings import condors_held, one_lot
+    from engine.risk.room import most_lots
+    from scripts.stress_output import CondorRoom
+
+    given, limits = found.stage, found.measure.limits
+    book, view, cells = given.book, given.view, found.measure.scenarios
+    bound = {"capital": limits.capital, "limit": limits.drawdown_2sd}
+    return tuple(
+        CondorRoom(condor, held, most_lots(book, one_lot(condor), held, view, cells, **bound))
+        for condor, held in condors_held(book, view.asof)
+    )
 
 
 def _model(given: "Stage") -> "JointModel":

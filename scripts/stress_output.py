@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from engine.instruments import IronCondor
     from engine.policy.target import Frame
     from engine.risk.limits import LimitReading
+    from engine.risk.room import Room
     from engine.risk.stress_packs import JointFigures, Pack
     from engine.risk.stress_rows import StressRow, StressTable
     from scripts.inputs import Stage
@@ -15,8 +17,24 @@ _SLEEVES = ("condor", "defi", "transit")
 _COLUMNS = ("scenario", "result", "of capital", *_SLEEVES, "margin", "quick ratio", "health", "max loss", "unwind")
 _LIMITS = ("limit", "level", "reading", "headroom", "state", "rule", "what")
 _JOINT = ("joint draws", "worst", "99 %", "shortfall 97.5 %", "99 % on the way", "beyond the limit")
+_ROOMS = ("condor", "held", "most lots", "stopped by")
 _MOST_ROWS = 10
 _KEPT = {True: "kept", False: "EXCEEDED", None: "UNBOUNDED"}
+
+
+@dataclass(frozen=True, slots=True)
+class CondorRoom:
+    """How many lots of a condor the two-sigma rule allows, all else as it is; `held` are in the book (D11)."""
+
+    condor: "IronCondor"
+    held: int
+    room: "Room"
+
+    @property
+    def name(self) -> str:
+        """Root, expiry and strikes."""
+        first = self.condor.put_short
+        return f"{first.root} {first.expiry_date} {'/'.join(f'{leg.strike:g}' for leg in self.condor.legs)}"
 
 
 @dataclass(slots=True, eq=False)
@@ -29,6 +47,7 @@ class Findings:
     nav: float
     tables: "dict[Pack, StressTable]" = field(default_factory=dict)
     joint: "tuple[JointFigures, ...]" = ()
+    rooms: tuple[CondorRoom, ...] = ()
 
     @property
     def broken(self) -> "list[LimitReading]":
@@ -114,6 +133,13 @@ def _joint_rows(found: Findings) -> list[list[str]]:
     ]
 
 
+def _room_rows(found: Findings) -> list[list[str]]:
+    return [
+        [row.name, str(row.held), "UNBOUNDED" if row.room.units is None else str(row.room.units), row.room.cell]
+        for row in found.rooms
+    ]
+
+
 def _tables(found: Findings) -> list[tuple[str, tuple[str, ...], list[list[str]], tuple[int, ...]]]:
     made: list[tuple[str, tuple[str, ...], list[list[str]], tuple[int, ...]]] = [
         (
@@ -128,6 +154,8 @@ def _tables(found: Findings) -> list[tuple[str, tuple[str, ...], list[list[str]]
         first = found.joint[0]
         title = f"joint: {first.draws:,} draws and {first.paths:,} paths over 21 sessions, USD"
         made.append((title, _JOINT, _joint_rows(found), tuple(range(1, 6))))
+    if found.rooms:
+        made.append(("two-sd: most lots of each condor, all else as it is", _ROOMS, _room_rows(found), (1, 2)))
     made.append(("limits", _LIMITS, _limit_rows(found), (1, 2, 3)))
     return made
 
@@ -206,6 +234,9 @@ def document(found: Findings, seed: int, html: Path | None) -> dict[str, Any]:
             }
             for pack, table in found.tables.items()
         },
+        "most_units": [
+            {"condor": row.name, "held": row.held, "most": row.room.units, "cell": row.room.cell} for row in found.rooms
+        ],
         "joint": [asdict(row) for row in found.joint],
         "limits": [
             {
@@ -216,6 +247,7 @@ def document(found: Findings, seed: int, html: Path | None) -> dict[str, Any]:
                 "headroom": _finite(reading.headroom),
                 "holds": reading.holds,
                 "binding": reading.binding,
+                "subject": reading.subject,
                 "detail": reading.detail,
             }
             for reading in found.readings

@@ -19,6 +19,7 @@ from engine.errors import ConfigError, InputError, PlanChanged, VenueUnavailable
 from engine.orders import Address, Plan, PlanApproval
 from engine.plan.canonical import parse
 from scripts import chain as local_chain
+from scripts.anchored import require_whole
 from scripts.desk import Desk, open_desk
 from scripts.seats import policy_of
 from scripts.setup import Standing, executor_key
@@ -100,9 +101,15 @@ def call_policy_of(workspace: Workspace) -> Role:
 
 @contextmanager
 def opened(root: Path) -> Iterator[tuple[Workspace, Desk]]:
-    """The desk of a workspace, wired to its running chain. Raises `VenueUnavailable` when that is down."""
+    """
+    The desk of a workspace, wired to its running chain.
+
+    Raises `LedgerError` where the journal is not what was written (fault F16), `VenueUnavailable` when the chain is
+    down.
+    """
     workspace = load(root)
     journal = journal_of(workspace)
+    require_whole(workspace.root, journal)
     chain = connect(rpc_of(workspace), expected_chain_id=workspace.settings.chain.chain_id)
     try:
         desk = open_desk(

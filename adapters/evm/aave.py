@@ -8,8 +8,8 @@ from adapters.evm.aave_wire import Action, Move, Pool, changes, encode, found, m
 from adapters.evm.batch_reads import Moved, Reads, steady, told
 from adapters.evm.chain import BlockTag, Chain
 from adapters.evm.contract import Contract, Query
-from adapters.evm.erc20 import Token
-from adapters.evm.wire import Holder, Permit, events, fill, refused
+from adapters.evm.erc20 import Token, transferred
+from adapters.evm.wire import Found, Holder, Permit, between, events, fill, refused
 from contracts_abi import load
 from engine.errors import VenueError
 from engine.instruments import LendingDebt, LendingSupply
@@ -95,7 +95,7 @@ class AaveMarket:
         if event is None:
             return ()
         moved = int(event["amount"])
-        if not self._moved(asked, moved, receipt):
+        if not self._moved(asked, event, receipt):
             raise VenueError(
                 f"order {order.id} does not add up",
                 why=f"{self.name} logged {asked.token.shown(moved)}, the token moved another amount",
@@ -214,10 +214,11 @@ class AaveMarket:
             if free < asked.units:
                 raise refused(order, f"{self.name} holds only {asked.token.shown(free)}", "take less, or wait")
 
-    def _moved(self, asked: Move, units: int, receipt: Receipt) -> bool:
-        out = asked.action in (Action.SUPPLY, Action.REPAY)
-        for transfer in events(asked.token.contract, "Transfer", receipt):
-            source, target, amount = transfer.fields.values()
-            if amount == units and (source if out else target) == self.holder.safe:
-                return True
-        return False
+    def _moved(self, asked: Move, event: Found, receipt: Receipt) -> bool:
+        """Whether the reserve's own token paid or was paid what the pool logged, since the pool's word before."""
+        reserve = self._data.read(self.chain, "getReserveTokensAddresses", asked.token.address, block=receipt.block)[
+            "aTokenAddress"
+        ]
+        since = between([e for name in Action for e in events(self.pool.contract, name.capitalize(), receipt)], event)
+        out = transferred(asked.token, receipt, sender=self.holder.safe, to=reserve, within=since)
+        return bool(out == event["amount"] * (1 if asked.action in (Action.SUPPLY, Action.REPAY) else -1))

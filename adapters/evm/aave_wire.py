@@ -113,7 +113,7 @@ def changes(asked: Move, moved: int, market: str) -> tuple[Position, ...]:
 
 def found(pool: Pool, asked: Move, receipt: Receipt) -> Found | None:
     """
-    The pool's event of this order; None if it is not there.
+    The pool's event of this order; None if it is not there. The last of several: strangers act in front of ours.
 
     A repayment of more than is owed pays what is owed: then it is the last one of its debt.
     """
@@ -123,7 +123,7 @@ def found(pool: Pool, asked: Move, receipt: Receipt) -> Found | None:
         for event in events(pool.contract, asked.action.capitalize(), receipt)
         if event["reserve"] == asked.token.address and event[account] == pool.safe
     ]
-    exact = next((event for event in ours if event["amount"] == asked.units), None)
+    exact = next((event for event in reversed(ours) if event["amount"] == asked.units), None)
     if exact is None and asked.action is Action.REPAY:
         return next((event for event in ours[-1:] if event["amount"] < asked.units), None)
     return exact

@@ -156,7 +156,7 @@ CAPABILITIES = (
             "unlock": "close an expired position; anybody may",
             "approve": _APPROVE,
         },
-        "long only; pays what treasury and cover pool hold, so cover is read at every mark",
+        "long only; pays what treasury and cover pool hold: `cover` says how much, and no mark reads it by itself",
     ),
     Capability(
         "ramp",

@@ -23,6 +23,7 @@ from eth_utils.crypto import keccak
 
 from adapters.evm.chain_reads import ChainReads
 from adapters.evm.node_replies import (
+    BLOCK_BITS,
     Block,
     BlockHash,
     BlockTag,
@@ -34,7 +35,7 @@ from adapters.evm.node_replies import (
     send_error,
 )
 from adapters.evm.quorum_rpc import node_at
-from adapters.evm.rpc import Limits, Node, ReplyMalformed, Request, understood
+from adapters.evm.rpc import Limits, Node, ReplyMalformed, Request, quantity, understood
 from engine.errors import ChainMismatch, ConfigError, OutcomeUnknown, VenueUnavailable
 from engine.orders import Address
 from engine.ports import Receipt
@@ -111,12 +112,14 @@ class Chain(ChainReads):
             *([] if depth is not None else [("eth_getBlockByNumber", ("finalized", False))]),
         ]
         found, latest, *final = [result_in(reply) for reply in self.node.ask_many(asked)]
-        if not found or found.get("blockNumber") is None:
+        with understood("eth_getTransactionReceipt"):
+            mined = found is not None and found["blockNumber"] is not None
+        if not mined:
             return None
         head = block_in(latest, "latest")
         reached = head.number - depth if depth is not None else block_in(final[0], "finalized").number
         with understood("eth_getTransactionReceipt"):
-            number = int(found["blockNumber"], 16)
+            number = quantity(found["blockNumber"], bits=BLOCK_BITS)
             block = [head] if head.number == number else self.blocks([number])
             if not block or block[0].hash != found["blockHash"]:
                 return None  # its block has just left the chain

@@ -6,6 +6,7 @@ from typing import Any
 from adapters.evm.batch_reads import PROGRAM, READER, packed, unpacked
 from adapters.evm.contract import Query
 from adapters.evm.node_replies import (
+    BLOCK_BITS,
     Block,
     BlockHash,
     BlockTag,
@@ -24,7 +25,10 @@ from adapters.evm.node_replies import (
     tag_terms,
 )
 from adapters.evm.reverts import reason_of
-from adapters.evm.rpc import Limits, Node, Request, understood
+from adapters.evm.rpc import Limits, Node, ReplyMalformed, Request, quantity, understood
+
+_WORD = 32
+_NONCE_BITS = 64  # EIP-2681
 
 
 class ChainReads:
@@ -63,14 +67,14 @@ class ChainReads:
         latest, price, *final = [result_in(reply) for reply in self.node.ask_many(asked)]
         head = block_in(latest, "latest")
         with understood("eth_gasPrice"):
-            wei = int(price, 16)
+            wei = quantity(price)
         depth = self.node.finality_depth
         last = block_in(final[0], "finalized").number if depth is None else max(0, head.number - depth)
         return Heads(head, last, wei)
 
     def height(self) -> int:
         """Number of the latest block."""
-        return self._number("eth_blockNumber")
+        return self._number("eth_blockNumber", bits=BLOCK_BITS)
 
     def call(
         self, to: str, data: bytes, *, block: BlockTag = "latest", sender: str | None = None, value: int = 0
@@ -160,12 +164,13 @@ class ChainReads:
         replies = self.node.ask_many(asked)
         *counts, head = (result_in(reply) for reply in replies[:4])
         with understood("eth_getTransactionCount"):
-            nonce, pending, balance = (int(count, 16) for count in counts)
+            nonce, pending = (quantity(count, bits=_NONCE_BITS) for count in counts[:2])
+            balance = quantity(counts[2])
         return SenderState(nonce, pending, balance, block_in(head, "latest"), gas_in(replies[4]) if call else None)
 
     def nonce(self, address: str, *, block: BlockTag = "latest") -> int:
         """Transactions sent by `address` up to `block`."""
-        return self._number("eth_getTransactionCount", address, tag_terms(block))
+        return self._number("eth_getTransactionCount", address, tag_terms(block), bits=_NONCE_BITS)
 
     def code(self, address: str, *, block: BlockTag = "latest") -> bytes:
         """Deployed code, empty for an account without code."""
@@ -177,7 +182,10 @@ class ChainReads:
         """The 32 bytes at `slot`."""
         found = self.request("eth_getStorageAt", address, hex(slot), tag_terms(block))
         with understood("eth_getStorageAt"):
-            return octets(found).rjust(32, b"\0")
+            word = octets(found)
+        if len(word) > _WORD:
+            raise ReplyMalformed(f"eth_getStorageAt answered {len(word)} bytes, a slot has {_WORD}")
+        return word.rjust(_WORD, b"\0")
 
     def estimate_gas(self, to: str, data: bytes, *, sender: str, value: int = 0) -> int:
         """The node's estimate; it may be 6-13 % too low: submit with at least 1.3 times it."""
@@ -216,7 +224,7 @@ class ChainReads:
     def _logs(self, query: dict[str, object]) -> list[dict[str, Any]]:
         return logs_in(self.request("eth_getLogs", query))
 
-    def _number(self, method: str, *params: object) -> int:
+    def _number(self, method: str, *params: object, bits: int = 256) -> int:
         found = self.request(method, *params)
         with understood(method):
-            return int(found, 16)
+            return quantity(found, bits=bits)

@@ -15,10 +15,10 @@ from typing import Any
 from adapters.evm.aave import AaveMarket
 from adapters.evm.chain import BlockHash, Chain
 from adapters.evm.contract import Contract
-from adapters.evm.erc20 import Token
+from adapters.evm.erc20 import Token, transferred
 from adapters.evm.foreign_transfers import unexplained
 from adapters.evm.lyra import LyraOptions
-from adapters.evm.wire import Found, Holder, change, events, evidence
+from adapters.evm.wire import Found, Holder, change, events, evidence, silenced
 from contracts_abi import load
 from engine.entries import Entry
 from engine.errors import VenueError
@@ -126,8 +126,11 @@ class ForeignEvents:
             *self._executions(receipt, known),
         ]
         yield from found
-        if known.isdisjoint(self.holder.executions(receipt).values()):  # else its own fills account for every token
-            yield from self._transfers(receipt, [entry for event in found for entry in event.entries])
+        ours = known & frozenset(self.holder.executions(receipt).values())  # their own fills account for them
+        around = silenced(receipt, [self.holder.own(receipt, name) for name in ours])
+        stems = tuple(f"{self.holder.stem(name)}:" for name in ours)
+        explained = [entry for event in found for entry in event.entries if not entry.key.startswith(stems)]
+        yield from self._transfers(around, explained)
 
     def interest(self, book: Book, day: date, posted: Collection[str] = ()) -> tuple[Entry, ...]:
         """
@@ -235,12 +238,12 @@ class ForeignEvents:
     def _executions(self, receipt: Receipt, known: Collection[str]) -> Iterator[ForeignEvent]:
         for ordinal, name in self.holder.executions(receipt).items():
             if name not in known:
-                key = f"chain:{self.holder.chain_id}:{self.holder.safe}:{name}"
+                key = self.holder.stem(name)
                 entries = tuple(self._moved(receipt, key, ordinal))
                 says = f"Safe transaction {name}, sent by {receipt.sender}, is of no plan of ours"
                 yield ForeignEvent(ForeignKind.EXECUTION, key, receipt, entries, says)
         for name in self.holder.failures(receipt).values():
-            key = f"chain:{self.holder.chain_id}:{self.holder.safe}:{name}"
+            key = self.holder.stem(name)
             says = f"Safe transaction {name}, sent by {receipt.sender}, failed and used its nonce"
             yield ForeignEvent(ForeignKind.FAILED_EXECUTION, key, receipt, (), says)
 
@@ -251,14 +254,9 @@ class ForeignEvents:
 
     def _moved(self, receipt: Receipt, key: str, until: int) -> Iterator[Entry]:
         """What each token of ours gained or lost between the Safe's previous word and this one."""
-        first = max((at for at in self.holder.executions(receipt) if at < until), default=-1)
+        own = self.holder.own(receipt, self.holder.executions(receipt)[until])
         for token in self.tokens:
-            net = 0
-            for transfer in events(token.contract, "Transfer", receipt):
-                source, to, units = transfer.fields.values()
-                if first < transfer.ordinal < until:
-                    net += units * ((to == self.holder.safe) - (source == self.holder.safe))
-            if net:
+            if net := -transferred(token, receipt, sender=self.holder.safe, within=own):
                 yield capital(
                     change(token.cash, net),
                     key=f"{key}:{token.currency}",

@@ -1,6 +1,6 @@
 """Tokens that reached or left the vault without any deed of ours that explains them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from adapters.evm.erc20 import Token, transferred
@@ -31,11 +31,19 @@ def unexplained(
             if leg.account == _HELD and leg.instrument == token.cash
         )
         if units := -transferred(token, receipt, sender=holder.safe) - said:
-            verb, way = ("sent", "to the vault") if units > 0 else ("taken", "from the vault")
-            yield replace(
-                adopted(
-                    change(token.cash, units), at=receipt.at, evidence={**evidence(receipt, 0), "by": receipt.sender}
-                ),
-                key=f"chain:{holder.chain_id}:{receipt.transaction_hash}:{token.currency}",
-                memo=f"{token.shown(abs(units))} {verb} {way} by {receipt.sender}, unexplained",
-            )
+            yield _adopted(token, units, receipt, f"chain:{holder.chain_id}:{receipt.transaction_hash}")
+
+
+def given(gifts: Mapping[Token, int], holder: Holder, receipt: Receipt, name: str) -> Iterator[Entry]:
+    """What came to the vault in front of our Safe transaction `name` in one receipt (`proof.proven`), likewise."""
+    for token, units in gifts.items():
+        yield _adopted(token, units, receipt, f"chain:{holder.chain_id}:{holder.safe}:{name}")
+
+
+def _adopted(token: Token, units: int, receipt: Receipt, key: str) -> Entry:
+    verb, way = ("sent", "to the vault") if units > 0 else ("taken", "from the vault")
+    return replace(
+        adopted(change(token.cash, units), at=receipt.at, evidence={**evidence(receipt, 0), "by": receipt.sender}),
+        key=f"{key}:{token.currency}",
+        memo=f"{token.shown(abs(units))} {verb} {way} by {receipt.sender}, unexplained",
+    )

@@ -8,7 +8,7 @@ from adapters.evm.chain import BlockTag, Chain
 from adapters.evm.contract import Contract
 from adapters.evm.erc20 import Token
 from adapters.evm.hegic_wire import Herge, Strategy, Wish, buy, exercise, permits, unlock, wish
-from adapters.evm.wire import Holder, Permit, change, events, fill, refused, slippage
+from adapters.evm.wire import Found, Holder, Permit, change, events, fill, refused, slippage
 from contracts_abi import load
 from engine.errors import VenueError
 from engine.instruments import Right, VanillaOption
@@ -145,20 +145,16 @@ class HegicOptions:
         if asked.units < 0:
             ended = change(asked.option, asked.units).held
             return tuple(f for f in self._ended(order, receipt) if f.changes[0].held == ended)
-        for event in events(asked.strategy.contract, "Acquired", receipt):
-            held = self._one(event["id"], receipt.block)
-            if held is None or event["data"]["amount"] != asked.units:
-                continue
-            paid = event["positivepnl"]
-            self._moved(order, receipt, (self.holder.safe, self.herge.treasury.address, paid))
-            cash = change(self.herge.money.cash, -paid)
-            memo = f"buy {held.option.id} for {self.herge.money.shown(paid)}, position {held.number}"
-            changes = change(held.option, asked.units), cash
-            spent = slippage(order, cash.held)
-            return (
-                fill(order, receipt, self.holder, ordinal=event.ordinal, changes=changes, memo=memo, slippage=spent),
-            )
-        return ()
+        if (seen := self._bought(asked, receipt)) is None:
+            return ()
+        event, held = seen
+        paid = event["positivepnl"]
+        self._moved(order, receipt, (self.holder.safe, self.herge.treasury.address, paid))
+        cash = change(self.herge.money.cash, -paid)
+        memo = f"buy {held.option.id} for {self.herge.money.shown(paid)}, position {held.number}"
+        changes = change(held.option, asked.units), cash
+        spent = slippage(order, cash.held)
+        return (fill(order, receipt, self.holder, ordinal=event.ordinal, changes=changes, memo=memo, slippage=spent),)
 
     def settled(self, receipt: Receipt, order: Order) -> Sequence[Fill]:
         """Every position of ours that this receipt paid or closed, whoever asked for it (faults F98)."""
@@ -212,6 +208,22 @@ class HegicOptions:
         owners = self.chain.read_many([manager.query("ownerOf", each) for each in numbers], block=number)
         still = [each for each, holder in zip(numbers, owners, strict=True) if holder.lower() == owner.lower()]
         return [held for each in still if (held := self._one(each, number)) is not None]
+
+    def _bought(self, asked: Wish, receipt: Receipt) -> tuple[Found, HeldOption] | None:
+        """
+        The purchase of ours that this order asked for.
+
+        The period is fixed when it is encoded and runs from the block that buys: of purchases of one size it is
+        the one that expires first at or after the order's expiry.
+        """
+        least, found = int(asked.option.expiry.timestamp()), []
+        for event in events(asked.strategy.contract, "Acquired", receipt):
+            held = self._one(event["id"], receipt.block)
+            if held is None or event["data"]["amount"] != asked.units or held.expiry < least:
+                continue
+            if self.herge.manager.read(self.chain, "ownerOf", held.number, block=receipt.block) == self.holder.safe:
+                found.append((event, held))
+        return min(found, key=lambda each: each[1].expiry, default=None)
 
     def _one(self, number: int, block: int) -> HeldOption | None:
         """A position's terms while it is locked; None once it ended, or of an unlisted strategy."""

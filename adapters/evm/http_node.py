@@ -228,7 +228,8 @@ def _place(url: str) -> tuple[bool, str, int | None, str, dict[str, str]]:
     try:
         parts = urlsplit(url)
         port, host = parts.port, parts.hostname
-    except ValueError:
+        (host or "").encode("idna")
+    except ValueError:  # UnicodeError among them: no name of a host
         port = host = None
     if host is None or parts.scheme not in {"http", "https"} or not _PRINTABLE.fullmatch(url):
         raise ConfigError("RPC address refused", why="it is not an http(s) URL", todo="correct chain.rpc")
@@ -245,7 +246,7 @@ def _reply(answer: object, serial: object) -> Reply:
         raise ReplyMalformed("it is not JSON-RPC")
     if answer.get("error") is None and "result" in answer:
         answer.pop("error", None)
-    elif not isinstance(answer["error"], dict):
+    elif not isinstance(answer["error"], dict) or not isinstance(answer["error"].get("code", 0), int):
         raise ReplyMalformed("its error is not JSON-RPC")
     elif answer["error"].get("code") in _LIMIT_CODES:
         raise RateLimited(str(answer["error"].get("message", "")))
@@ -256,7 +257,8 @@ def _reply(answer: object, serial: object) -> Reply:
 
 def _batch_refused(error: object) -> VenueUnavailable:
     words = str(error.get("message", error)) if isinstance(error, dict) else str(error)
-    if isinstance(error, dict) and error.get("code") in _LIMIT_CODES:
+    code = error.get("code") if isinstance(error, dict) else None
+    if isinstance(code, int) and code in _LIMIT_CODES:
         return RateLimited(words)
     return _unavailable(f"the batch was refused: {words}")
 

@@ -9,6 +9,7 @@ from adapters.evm.lyra_shorts_wire import (
     Short,
     Writing,
     Written,
+    added,
     check_terms,
     encode,
     ended,
@@ -65,15 +66,19 @@ class LyraShorts:
         venue = self.venue
         asked = written(venue.market, self.writing, venue.name, order)
         listed = venue.listed(order, asked.option)
+        place = venue.addresses.short_collateral
+        terms = listed.strike_id, asked.kind, OPEN if asked.units <= 0 else CLOSE, abs(asked.units)
+        traded_so = []
         for event in events(venue.market.contract, "Trade", receipt):
             trade = event["trade"]
-            same = event["strikeId"] == listed.strike_id and trade["optionType"] == asked.kind
-            way = trade["tradeDirection"] == (OPEN if asked.units <= 0 else CLOSE)
-            if same and way and event["trader"] == venue.holder.safe:
-                place = venue.addresses.short_collateral
-                changes = trade_changes(venue.market, asked, venue.name, event, receipt, place)
-                return (self._fill(order, receipt, event, changes, asked, listed),)
-        return ()
+            said = event["strikeId"], trade["optionType"], trade["tradeDirection"], trade["amount"]
+            if said == terms and event["trader"] == venue.holder.safe:
+                traded_so.append((event, added(venue.market, asked, event, receipt, place)))
+        if not traded_so:
+            return ()
+        event, posted = next((each for each in traded_so if each[1] == asked.added), traded_so[0])
+        changes = trade_changes(venue.market, asked, venue.name, event, posted)
+        return (self._fill(order, receipt, event, changes, asked, listed),)
 
     def words(self, listed: Listed, terms: Mapping[str, Any], opens: bool) -> str:
         """A trade of a written option in words, once it is within its bounds."""

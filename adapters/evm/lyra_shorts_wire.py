@@ -15,10 +15,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from adapters.evm.erc20 import Token
+from adapters.evm.erc20 import Token, transferred
 from adapters.evm.lyra_trades import traded
 from adapters.evm.lyra_wire import ANY_COST, DECIMALS, Listed, Market, OptionType
-from adapters.evm.wire import Found, change, events, instant, plain_call, refused
+from adapters.evm.wire import Found, between, change, events, instant, plain_call, refused
 from engine.errors import OrderRejected, VenueError
 from engine.instruments import LendingSupply, Right, VanillaOption
 from engine.money import Currency, Money
@@ -160,11 +160,9 @@ def check_terms(writing: Writing, listed: Listed, terms: Mapping[str, Any], *, o
         raise _unlisted("it is not secured in full")
 
 
-def trade_changes(
-    market: Market, asked: Written, name: str, event: Found, receipt: Receipt, place: Address
-) -> tuple[Position, ...]:
+def added(market: Market, asked: Written, event: Found, receipt: Receipt, place: Address) -> int:
     """
-    What a trade of a written option did: the option, its premium without fees, and its collateral.
+    What a trade added to the collateral behind a written option, in its smallest units.
 
     Parameters
     ----------
@@ -173,19 +171,22 @@ def trade_changes(
         that was paid from there
     """
     done = traded(event)
-    moved = _moved(market, asked.secured, receipt, place, event.ordinal)
+    since = between(events(market.contract, "Trade", receipt), event)
+    moved = transferred(asked.secured, receipt, sender=market.safe, to=place, within=since)
     total = done.total if done.units else 0
-    added = moved if asked.kind is OptionType.SHORT_CALL_BASE else moved + (total if done.bought else -total)
-    if asked.units and abs(asked.units) != done.units:
-        raise VenueError(
-            f"position {done.position_id} does not add up", why="another amount was traded", todo="reconcile by hand"
-        )
+    return moved if asked.kind is OptionType.SHORT_CALL_BASE else moved + (total if done.bought else -total)
+
+
+def trade_changes(market: Market, asked: Written, name: str, event: Found, posted: int) -> tuple[Position, ...]:
+    """What a trade of a written option did: the option, its premium without fees, and `posted` as its collateral."""
+    done = traded(event)
+    total = done.total if done.units else 0
     premium = (total + done.fee if done.bought else done.fee - total) if done.units else 0
     parts = [
         change(asked.option, asked.units),
         change(market.quote.cash, premium),
-        change(asked.secured.cash, -added),
-        change(supply(name, asked.secured), added),
+        change(asked.secured.cash, -posted),
+        change(supply(name, asked.secured), posted),
     ]
     return tuple(part for part in parts if part.held)
 
@@ -221,16 +222,6 @@ def _leaving(market: Market, order: Order, asked: Written) -> dict[Token, int]:
     else:
         amounts = {asked.secured: asked.added, market.quote: cash if asked.units > 0 else 0}
     return {token: units for token, units in amounts.items() if units > 0}
-
-
-def _moved(market: Market, token: Token, receipt: Receipt, place: Address, until: int) -> int:
-    trades = [event.ordinal for event in events(market.contract, "Trade", receipt) if event.ordinal < until]
-    net, first = 0, max(trades, default=-1)
-    for transfer in events(token.contract, "Transfer", receipt):
-        source, target, units = transfer.fields.values()
-        if first < transfer.ordinal < until and {source, target} == {place, market.safe}:
-            net += units if source == market.safe else -units
-    return net
 
 
 def _unlisted(why: str) -> OrderRejected:

@@ -9,7 +9,7 @@ from eth_utils.address import to_checksum_address
 from adapters.evm.abi import decode_result
 from adapters.evm.contract import Query
 from adapters.evm.reverts import reason_of
-from adapters.evm.rpc import Reply, ReplyMalformed, understood
+from adapters.evm.rpc import Reply, ReplyMalformed, quantity, understood
 from engine.errors import OrderRejected, OutcomeUnknown, VenueUnavailable
 from engine.ports import Receipt
 
@@ -18,6 +18,10 @@ BlockHash = NewType("BlockHash", str)
 
 BlockTag = int | BlockHash | Literal["latest", "finalized", "safe", "pending", "earliest"]
 
+BLOCK_BITS = 63
+"""Of a block's number and of its gas: what every store of ours holds."""
+
+_LAST_SECOND = int(datetime.max.replace(tzinfo=UTC).timestamp())
 _LOG_PARTS = frozenset({"address", "topics", "data"})
 _MAY_BE_IN = ("nonce too low", "already known", "already imported", "known transaction", "nonce is too low")
 _REFUSED = (
@@ -116,11 +120,11 @@ def block_in(found: Any, tag: str) -> Block:
         )
     with understood("eth_getBlockByNumber"):
         return Block(
-            int(found["number"], 16),
+            quantity(found["number"], bits=BLOCK_BITS),
             found["hash"],
-            int(found["timestamp"], 16),
-            int(found.get("baseFeePerGas") or "0x0", 16),
-            int(found["gasLimit"], 16),
+            _seconds(found["timestamp"]),
+            quantity(found.get("baseFeePerGas") or "0x0"),
+            quantity(found["gasLimit"], bits=BLOCK_BITS),
         )
 
 
@@ -131,9 +135,9 @@ def receipt_in(found: dict[str, Any], block: Block, *, final: bool) -> Receipt:
         block=block.number,
         block_hash=block.hash,
         at=block.at,
-        status=int(found["status"], 16),
-        gas_used=int(found["gasUsed"], 16),
-        gas_price_wei=int(found["effectiveGasPrice"], 16),
+        status=quantity(found["status"], bits=1),
+        gas_used=quantity(found["gasUsed"], bits=BLOCK_BITS),
+        gas_price_wei=quantity(found["effectiveGasPrice"]),
         sender=to_checksum_address(found["from"]),
         to=to_checksum_address(found["to"] or found["contractAddress"]),
         logs=tuple(logs_in(found["logs"])),
@@ -171,7 +175,7 @@ def gas_in(reply: Reply) -> int | Reverted:
     except Reverted as reverted:
         return reverted
     with understood("eth_estimateGas"):
-        return int(found, 16)
+        return quantity(found, bits=BLOCK_BITS)
 
 
 def result_in(reply: Reply) -> Any:
@@ -179,7 +183,9 @@ def result_in(reply: Reply) -> Any:
     if "error" not in reply:
         return reply["result"]
     error = reply["error"]
-    text, data = str(error.get("message", "")), _revert_data(error)
+    text = str(error.get("message", ""))
+    with understood("the refusal"):
+        data = _revert_data(error)
     if data or "revert" in text.lower():
         raise Reverted(reason_of(data) if data else _plain_reason(text), data)
     raise VenueUnavailable("the node refused the request", why=text or repr(error), todo="check the request")
@@ -187,15 +193,31 @@ def result_in(reply: Reply) -> Any:
 
 def send_error(error: dict[str, Any], transaction_hash: str) -> OrderRejected | OutcomeUnknown:
     """What a refused send means: a revert, a refusal, or that it may be in."""
-    text, data = str(error.get("message", "")), _revert_data(error)
+    text = str(error.get("message", ""))
     words = text.lower()
+    try:
+        data = _revert_data(error)
+    except ValueError as broken:
+        return _maybe_in(transaction_hash, f"{text} ({broken})")
     if data:
         return Reverted(reason_of(data), data)
     if not any(part in words for part in _MAY_BE_IN) and any(part in words for part in _REFUSED):
         return OrderRejected("the node refused the transaction", why=text, todo="correct it before another try")
+    return _maybe_in(transaction_hash, text)
+
+
+def _maybe_in(transaction_hash: str, why: str) -> OutcomeUnknown:
     return OutcomeUnknown(
-        f"transaction {transaction_hash} may be in", why=text, todo="look its hash up before anything else"
+        f"transaction {transaction_hash} may be in", why=why, todo="look its hash up before anything else"
     )
+
+
+def _seconds(text: object) -> int:
+    """An instant that a calendar has. Raises `ValueError` for a later one."""
+    seconds = quantity(text, bits=BLOCK_BITS)
+    if seconds > _LAST_SECOND:
+        raise ValueError(f"{seconds} s since 1970 is no instant")
+    return seconds
 
 
 def _revert_data(error: dict[str, Any]) -> bytes:

@@ -47,7 +47,7 @@ class OnchainReader:
     chain: Chain
     lending: Sequence[AaveMarket]
     options: LyraOptions | None = None
-    feeds: Mapping[str, Feed] = field(default_factory=dict)
+    feeds: Mapping[str, Sequence[Feed]] = field(default_factory=dict)
     perpetuals: Sequence[PerpExchange] = ()
     powers: Sequence[PowerMarketVenue] = ()
     shares: ShareVaults | None = None
@@ -117,7 +117,7 @@ class OnchainReader:
         reads: dict[str, Reads[Any]] = {}
         for market in self.lending:
             reads |= {f"{market.name} prices": market.price_reads(), f"{market.name} terms": market.lending_reads()}
-        reads |= {f"{code} feed": feed.reads() for code, feed in self.feeds.items()}
+        reads |= {feed.name: feed.reads() for feeds in self.feeds.values() for feed in feeds}
         reads |= {f"{venue.name} marks": venue.mark_reads() for venue in self.perpetuals}
         reads |= {f"{venue.name} mark": venue.mark_reads() for venue in self.powers}
         reads |= {"shares": self.shares.price_reads()} if self.shares else {}
@@ -127,8 +127,9 @@ class OnchainReader:
         found: dict[str, float] = {}
         for market in self.lending:
             merge_prices(found, answers[f"{market.name} prices"], market.name)
-        for code, feed in self.feeds.items():
-            merge_prices(found, {code: feed.price(answers[f"{code} feed"], now)}, f"feed {feed.name}")
+        for code, feeds in self.feeds.items():
+            for feed in feeds:
+                merge_prices(found, {code: feed.price(answers[feed.name], now)}, f"feed {feed.name}")
         if _WRAPPED in found:
             found[_NATIVE] = found[_WRAPPED]
         for vault in self.shares.vaults if self.shares else ():

@@ -19,7 +19,7 @@ from adapters.evm.opyn_wire import (
     write,
 )
 from adapters.evm.uniswap_wire import fee, proven
-from adapters.evm.wire import Found, Holder, Permit, change, events, fill, refused, slippage
+from adapters.evm.wire import Found, Holder, Permit, between, change, events, fill, refused, slippage
 from contracts_abi import load
 from engine.errors import ConfigError, VenueError
 from engine.instruments import Right
@@ -144,12 +144,17 @@ class OpynOptions:
         asked = deal(self.gamma, order)
         if (redeemed := self._redeemed(order, receipt, lambda o, n: (o, n) == (asked.otoken, -asked.units))) != ():
             return redeemed
-        seen = proven(order, swapped(asked, order), receipt, self.holder.safe)
-        minted = self._minted(asked, receipt) if asked.locked else None
-        if seen is None or (asked.locked and minted is None):
+        minted = self._minted(asked, receipt)
+
+        def own(since: range) -> bool:
+            """A written option is sold right behind its minting, one that was held is not."""
+            return bool(asked.locked) == any(event.ordinal in since for event in minted)
+
+        if (seen := proven(order, swapped(asked, order), receipt, self.holder.safe, own=own)) is None:
             return ()
         event, paid, received = seen
-        self._locked(order, asked, receipt)
+        if asked.locked:
+            self._locked(order, asked, [each for each in minted if each.ordinal < event.ordinal][-1], receipt)
         return (self._trade_fill(order, receipt, asked, event, paid, received),)
 
     def settled(self, receipt: Receipt, order: Order) -> Sequence[Fill]:
@@ -204,12 +209,13 @@ class OpynOptions:
             if vault["shortOtokens"] and vault["shortOtokens"][0] in by_address
         ]
 
-    def _minted(self, asked: Deal, receipt: Receipt) -> Found | None:
-        for event in events(self.gamma.controller, "ShortOtokenMinted", receipt):
-            same = (event["otoken"], event["AccountOwner"], event["amount"])
-            if same == (asked.otoken.address, self.holder.safe, -asked.units):
-                return event
-        return None
+    def _minted(self, asked: Deal, receipt: Receipt) -> list[Found]:
+        wanted = asked.otoken.address, self.holder.safe, -asked.units
+        return [
+            event
+            for event in events(self.gamma.controller, "ShortOtokenMinted", receipt)
+            if (event["otoken"], event["AccountOwner"], event["amount"]) == wanted
+        ]
 
     def _trade_fill(self, order: Order, receipt: Receipt, asked: Deal, event: Found, paid: int, received: int) -> Fill:
         otoken, buys = asked.otoken, asked.units > 0
@@ -273,8 +279,12 @@ class OpynOptions:
                 todo="halt, then reconcile by hand",
             )
 
-    def _locked(self, order: Order, asked: Deal, receipt: Receipt) -> None:
-        moved = transferred(asked.otoken.collateral, receipt, sender=self.holder.safe, to=self.gamma.margin_pool)
+    def _locked(self, order: Order, asked: Deal, minted: Found, receipt: Receipt) -> None:
+        """Hold the collateral that moved since the controller's last word before this minting against the order's."""
+        names = ("ShortOtokenMinted", "Redeem", "VaultSettled")
+        since = between([e for name in names for e in events(self.gamma.controller, name, receipt)], minted)
+        pool, safe = self.gamma.margin_pool, self.holder.safe
+        moved = transferred(asked.otoken.collateral, receipt, sender=safe, to=pool, within=since)
         if moved != asked.locked:
             raise VenueError(
                 f"order {order.id} does not add up",

@@ -137,9 +137,10 @@ class PerpExchange:
         Raises `VenueError` if margin and tokens disagree.
         """
         wanted = asked(self.exchange, order)
-        for step in self._steps(receipt):
+        steps = self._steps(receipt)
+        for since, step in reversed(list(zip([0, *(each.ordinal + 1 for each in steps)], steps, strict=False))):
             if isinstance(wanted, Transfer) and step.moved == wanted.units:
-                self._moved(order, wanted, receipt)
+                self._moved(order, wanted, receipt, range(since, step.ordinal))
                 return (self._transfer_fill(order, receipt, wanted, step),)
             if isinstance(wanted, Trade) and (step.underlying, step.base) == (wanted.underlying, wanted.base):
                 return (self._trade_fill(order, receipt, step),)
@@ -251,9 +252,9 @@ class PerpExchange:
         memo = said(self.exchange, wanted)
         return fill(order, receipt, self.holder, ordinal=step.ordinal, changes=changes, memo=memo)
 
-    def _moved(self, order: Order, wanted: Transfer, receipt: Receipt) -> None:
+    def _moved(self, order: Order, wanted: Transfer, receipt: Receipt, since: range) -> None:
         vault = self.exchange.vault.address
-        seen = transferred(self.exchange.margin, receipt, sender=self.holder.safe, to=vault)
+        seen = transferred(self.exchange.margin, receipt, sender=self.holder.safe, to=vault, within=since)
         if seen != wanted.units:
             raise VenueError(
                 f"order {order.id} does not add up",

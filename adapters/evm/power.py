@@ -11,7 +11,7 @@ from adapters.evm.contract import Contract
 from adapters.evm.erc20 import Token, transferred
 from adapters.evm.power_wire import WAD, PowerMarket, implied_vol, market_permits, redeem, settlement_value, swap
 from adapters.evm.uniswap_wire import SwapPool, encode, fee, proven
-from adapters.evm.wire import ZERO_ADDRESS, Holder, Permit, change, events, fill, slippage
+from adapters.evm.wire import ZERO_ADDRESS, Holder, Permit, between, change, events, fill, slippage
 from contracts_abi import load
 from engine.errors import VenueError
 from engine.instruments import Cash, PowerPerpetual
@@ -138,12 +138,13 @@ class PowerMarketVenue:
 
     def settled(self, receipt: Receipt, order: Order) -> Sequence[Fill]:
         """Redemptions of ours in this receipt: tokens out, ether in. Raises `VenueError` if they do not add up."""
-        fills = []
-        for event in events(self.market.controller, "RedeemLong", receipt):
+        fills, redeemed = [], events(self.market.controller, "RedeemLong", receipt)
+        for event in redeemed:
             if event["sender"] != self.holder.safe:
                 continue
             units, paid = event["wPowerPerpAmount"], event["payoutAmount"]
-            burnt = transferred(self.market.token, receipt, sender=self.holder.safe, to=ZERO_ADDRESS)
+            since = between(redeemed, event)
+            burnt = transferred(self.market.token, receipt, sender=self.holder.safe, to=ZERO_ADDRESS, within=since)
             if burnt != units or paid != self._owed(units, receipt.block):
                 raise VenueError(
                     f"redemption of {units} units does not add up",

@@ -2,8 +2,9 @@
 Several endpoints read as one: what sizes money must be said alike by a quorum of them (faults F56).
 
 A lagging endpoint is asked about the block that the slowest of the quorum has, not left to answer from its
-own past; one that lags too far, or says another thing than the rest about the same block, is out-voted, and
-where no quorum is left `NodesDisagree` stops everything. Sends go through the first endpoint alone.
+own past. One whose height is far from the rest's, above or below, or that says another thing about the same
+block, is out-voted; where no quorum is left `NodesDisagree` stops everything. Sends go through the first
+endpoint alone.
 """
 
 import json
@@ -12,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from adapters.evm.http_node import HttpNode
-from adapters.evm.rpc import BROADCASTS, Limits, Node, Reply, Request, understood
+from adapters.evm.rpc import BROADCASTS, Limits, Node, Reply, Request, quantity, understood
 from engine.errors import ConfigError, VenueError, VenueUnavailable
 
 _HEAD = ("number", "hash", "parentHash", "timestamp", "baseFeePerGas", "gasLimit")
@@ -24,7 +25,7 @@ _OWN_OPINION = frozenset({"eth_gasPrice", "eth_estimateGas", "eth_getTransaction
 _READS = frozenset(
     {"eth_call", "eth_getBalance", "eth_getStorageAt", "eth_getCode", "eth_getTransactionCount", "debug_traceCall"}
 )
-_MOVING = frozenset({"latest", "safe", "finalized"})
+_TAGS = ("latest", "safe", "finalized")
 
 
 class NodesDisagree(VenueError):
@@ -45,7 +46,7 @@ class QuorumNode:
     ----------
     nodes : endpoints of different operators; the first one also sends
     least : how many must say the same
-    most_lag : blocks that one may be behind the furthest and still count
+    most_lag : blocks that one may be behind the furthest of its quorum and still count
     """
 
     name = "quorum"
@@ -71,7 +72,7 @@ class QuorumNode:
         """The replies a quorum gives to several reads, all at the block that the quorum has."""
         if any(method in BROADCASTS for method, _ in requests):
             raise ValueError("sends travel one by one")
-        moving = any(_tag_of(request) in _MOVING or request[0] == "eth_blockNumber" for request in requests)
+        moving = any(_moves(request) or request[0] == "eth_blockNumber" for request in requests)
         heads, keeping_up = self._agreed_heads() if moving else ({}, self.nodes)
         asked = [_fixed(request, heads) for request in requests]
         answers = self._everywhere(keeping_up, lambda node: node.ask_many(asked))
@@ -86,22 +87,21 @@ class QuorumNode:
             node.close()
 
     def _agreed_heads(self) -> tuple[dict[str, int], Sequence[Node]]:
-        """Heights that all of those who keep up have, by tag, and who they are."""
-        tags = ("latest", "safe", "finalized")
-        asked: list[Request] = [("eth_getBlockByNumber", (tag, False)) for tag in tags]
-        seen = self._everywhere(self.nodes, lambda node: (node, node.ask_many(asked)))
-        with understood("eth_getBlockByNumber"):
-            heights = [
-                (node, [int(reply["result"]["number"], 16) if reply.get("result") else 0 for reply in replies])
-                for node, replies in seen
-            ]
-        furthest = max(numbers[0] for _, numbers in heights)
-        keeping_up = [(node, numbers) for node, numbers in heights if furthest - numbers[0] <= self.most_lag]
-        if len(keeping_up) < self.least:
-            behind = sorted(furthest - numbers[0] for _, numbers in heights)[-1]
+        """Heights that all of those who keep up have, by tag, and who they are: the highest quorum there is."""
+        seen = sorted(self._everywhere(self.nodes, _heights), key=lambda each: -each[1][0])
+        keeping_up: list[tuple[Node, list[int]]] = next(
+            (group for top in seen if len(group := self._beside(top[1][0], seen)) >= self.least), []
+        )
+        if not keeping_up:
+            behind = seen[0][1][0] - seen[-1][1][0]
             raise NodesDisagree("eth_blockNumber", f"an endpoint is {behind} blocks behind, {self.most_lag} allowed")
-        lowest = {tag: min(numbers[at] for _, numbers in keeping_up) for at, tag in enumerate(tags)}
-        return lowest, [node for node, _ in keeping_up]
+        latest = min(heights[0] for _, heights in keeping_up)
+        by_tag = zip(_TAGS, zip(*(heights for _, heights in keeping_up), strict=True), strict=True)
+        backed = {tag: sorted(heights, reverse=True)[self.least - 1] for tag, heights in by_tag}
+        return {tag: min(latest, height) for tag, height in backed.items()}, [node for node, _ in keeping_up]
+
+    def _beside(self, top: int, seen: Sequence[tuple[Node, list[int]]]) -> list[tuple[Node, list[int]]]:
+        return [(node, heights) for node, heights in seen if 0 <= top - heights[0] <= self.most_lag]
 
     def _everywhere(self, nodes: Sequence[Node], ask: Callable[[Node], Any]) -> list[Any]:
         """What each usable endpoint says, side by side; raises where fewer than the quorum are."""
@@ -163,6 +163,19 @@ def _said(method: str, reply: Reply) -> object:
 
 def _lower(found: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
     return {name: value.lower() if isinstance(value := found.get(name), str) else value for name in names}
+
+
+def _heights(node: Node) -> tuple[Node, list[int]]:
+    """What one endpoint calls latest, safe and final; a tag that it has no block for counts as the first block."""
+    replies = node.ask_many([("eth_getBlockByNumber", (tag, False)) for tag in _TAGS])
+    with understood("eth_getBlockByNumber"):
+        return node, [quantity(reply["result"]["number"], bits=63) if reply.get("result") else 0 for reply in replies]
+
+
+def _moves(request: Request) -> bool:
+    """Whether a request asks at a tag whose block changes; a block named by its hash (EIP-1898) is a mapping."""
+    tag = _tag_of(request)
+    return isinstance(tag, str) and tag in _TAGS
 
 
 def _tag_of(request: Request) -> object:

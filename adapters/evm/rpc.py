@@ -4,12 +4,15 @@ What is asked of a node and how it may fail: requests, replies, limits, and the 
 Whoever answers (`HttpNode`, a quorum of them, a chain in this process) is a `Node`.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from engine.errors import VenueUnavailable
+
+_QUANTITY = re.compile(r"(?:0x)?[0-9a-fA-F]{1,64}")
 
 BROADCASTS = frozenset({"eth_sendRawTransaction", "eth_sendTransaction"})
 """Methods that broadcast."""
@@ -59,6 +62,18 @@ def understood(method: str) -> Iterator[None]:
         yield
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
         raise ReplyMalformed(f"{method} answered something else ({type(error).__name__}: {error})") from error
+
+
+def quantity(text: object, *, bits: int = 256) -> int:
+    """
+    The number behind a JSON-RPC quantity. Raises `ValueError` for anything but hex of at most so many bits.
+
+    >>> quantity("0x10", bits=64)
+    16
+    """
+    if not isinstance(text, str) or not _QUANTITY.fullmatch(text) or int(text, 16) >> bits:
+        raise ValueError(f"{str(text)[:80]!r} is no number of {bits} bits")
+    return int(text, 16)
 
 
 @dataclass(frozen=True, slots=True)

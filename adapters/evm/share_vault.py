@@ -201,16 +201,25 @@ class ShareVaults:
 
     def _found(self, asked: Dealing, receipt: Receipt) -> Found | None:
         name = "Deposit" if asked.shares > 0 else "Withdraw"
-        for event in events(asked.vault.contract, name, receipt):
-            if event["owner"] == self.holder.safe and event["shares"] == abs(asked.shares):
-                return event
-        return None
+        ours = self._ours(asked.vault, name, receipt)
+        return next((event for event in ours if event["shares"] == abs(asked.shares)), None)
+
+    def _ours(self, vault: ListedVault, name: str, receipt: Receipt) -> list[Found]:
+        """What the vault logged of our own dealings; a stranger may deposit for us, at his cost."""
+        safe = self.holder.safe
+        return [e for e in events(vault.contract, name, receipt) if e["owner"] == e["sender"] == safe]
 
     def _moved(self, order: Order, asked: Dealing, event: Found, receipt: Receipt) -> None:
-        assets: Any = event["assets"]
-        seen = transferred(asked.vault.asset, receipt, sender=self.holder.safe, to=asked.vault.address)
-        if seen != (assets if asked.shares > 0 else -assets):
-            raise self._wrong(order, f"the vault logged {assets} units, {seen} moved")
+        """Hold all assets that the vault logged in and out against what moved; vaults log before or after they move."""
+        vault, assets = asked.vault, event["assets"]
+        logged = sum(
+            sign * each["assets"]
+            for name, sign in (("Deposit", 1), ("Withdraw", -1))
+            for each in self._ours(vault, name, receipt)
+        )
+        seen = transferred(vault.asset, receipt, sender=self.holder.safe, to=vault.address)
+        if seen != logged:
+            raise self._wrong(order, f"the vault logged {logged} units, {seen} moved")
         if asked.shares < 0 and assets < asked.bound:
             raise self._wrong(order, f"it paid {asked.vault.asset.shown(assets)}, below its limit {order.limit}")
 

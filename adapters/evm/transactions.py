@@ -1,7 +1,8 @@
 """The executor: one native transaction at a time, remembered before it leaves, never sent blindly twice."""
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from threading import Lock
 from typing import Any
 
@@ -12,7 +13,7 @@ from adapters.evm.composing import Composer, Sender
 from adapters.evm.fees import GasBudgetExceeded, GasPolicy, replacing_fees
 from adapters.evm.finality import Attempt, Standing, attempt, missing_nonces, standing
 from engine.entries import EntryStatus
-from engine.errors import OrderRejected, OutcomeUnknown
+from engine.errors import OrderRejected, OutcomeUnknown, VenueUnavailable
 from engine.orders import Address
 from engine.ports import Receipt
 
@@ -163,7 +164,9 @@ class Executor(Composer):
         try:
             self.chain.send_raw(sent.raw)
         except OutcomeUnknown as unsure:
-            if not (self._known(sent) or self.chain.receipt(sent.hash)):
+            with _on_its_way(sent):
+                found = self._known(sent) or self.chain.receipt(sent.hash)
+            if not found:
                 raise OutcomeUnknown(
                     f"transaction {sent.hash} may be in",
                     why=f"{unsure.why}; the node does not know it now",
@@ -171,7 +174,10 @@ class Executor(Composer):
                 ) from unsure
 
     def _await(self, attempts: Sequence[Attempt]) -> Receipt:
-        attempts = list(attempts)
+        with _on_its_way(attempts[-1]):
+            return self._ended(list(attempts))
+
+    def _ended(self, attempts: list[Attempt]) -> Receipt:
         now = time.monotonic()
         until, replace_at, stuck = now + self.policy.wait_seconds, now + self.policy.patience_seconds, ""
         pause = _FIRST_PAUSE_SECONDS
@@ -246,6 +252,19 @@ class Executor(Composer):
 
     def _known(self, sent: Attempt) -> bool:
         return self.chain.transaction(sent.hash) is not None
+
+
+@contextmanager
+def _on_its_way(sent: Attempt) -> Iterator[None]:
+    """A node that gives no usable answer about what has left this machine leaves its outcome unknown."""
+    try:
+        yield
+    except VenueUnavailable as down:
+        raise OutcomeUnknown(
+            f"transaction {sent.hash} may be in",
+            why=f"{down.what}: {down.why}",
+            todo="run the same command again: it looks the hash up before anything else",
+        ) from down
 
 
 __all__ = ["Executor", "GasPolicy", "NonceTaken", "Remember", "Sender"]

@@ -7,7 +7,7 @@ from typing import Any
 
 from adapters.evm.contract import Contract
 from adapters.evm.erc20 import Token, approve_permit, bound, transferred, with_approval
-from adapters.evm.wire import Found, Permit, events, plain_call, refused
+from adapters.evm.wire import Found, Permit, between, events, plain_call, refused
 from contracts_abi import load
 from engine.errors import OrderRejected, VenueError
 from engine.instruments import Cash
@@ -114,30 +114,41 @@ def permits(router: Contract, pools: Sequence[SwapPool], safe: Address) -> tuple
     return swaps + tuple(approve_permit(token, router.address, ROUTER) for token in tokens.values())
 
 
-def found(asked: Swap, receipt: Receipt, safe: Address) -> tuple[Found, int, int] | None:
-    """The pool's event of this swap with units paid and received; None if it is not there."""
-    zero = asked.pool.sign0(asked.paid)
-    for event in events(asked.pool.contract, "Swap", receipt):
+def found(
+    asked: Swap, receipt: Receipt, safe: Address, *, own: Callable[[range], bool] = bool
+) -> tuple[Found, int, int] | None:
+    """
+    The pool's event of this swap with units paid and received; None if it is not there.
+
+    The last of several: a stranger who sends our transaction may swap for us in front of it, never behind.
+
+    Parameters
+    ----------
+    own : says of the ordinals since the pool's swap before whether this one is the order's, where amounts do not
+    """
+    zero, swaps = asked.pool.sign0(asked.paid), events(asked.pool.contract, "Swap", receipt)
+    for event in reversed(swaps):
         paid, received = (event["amount0"], -event["amount1"]) if zero else (event["amount1"], -event["amount0"])
         exact = received == asked.fixed if asked.exact_out else paid == asked.fixed
-        if exact and event["recipient"] == safe and paid > 0:
+        if exact and event["recipient"] == safe and paid > 0 and own(between(swaps, event)):
             return event, paid, received
     return None
 
 
-def proven(order: Order, asked: Swap, receipt: Receipt, safe: Address) -> tuple[Found, int, int] | None:
+def proven(
+    order: Order, asked: Swap, receipt: Receipt, safe: Address, *, own: Callable[[range], bool] = bool
+) -> tuple[Found, int, int] | None:
     """
     As `found`, once both tokens moved as the event says, between the pool's swap before it and its own.
 
     Raises `VenueError` if they did not.
     """
-    if (seen := found(asked, receipt, safe)) is None:
+    if (seen := found(asked, receipt, safe, own=own)) is None:
         return None
     event, paid, received = seen
-    before = (other.ordinal for other in events(asked.pool.contract, "Swap", receipt) if other.ordinal < event.ordinal)
-    own, pool = range(max(before, default=-1) + 1, event.ordinal), asked.pool.address
-    out = transferred(asked.paid, receipt, sender=safe, to=pool, within=own)
-    back = transferred(asked.received, receipt, sender=pool, to=safe, within=own)
+    since, pool = between(events(asked.pool.contract, "Swap", receipt), event), asked.pool.address
+    out = transferred(asked.paid, receipt, sender=safe, to=pool, within=since)
+    back = transferred(asked.received, receipt, sender=pool, to=safe, within=since)
     if (out, back) != (paid, received):
         raise VenueError(
             f"order {order.id} does not add up",
@@ -158,6 +169,10 @@ def _words(pools: Sequence[SwapPool], safe: Address, function: str) -> Callable[
     def words(arguments: Mapping[str, Any]) -> str:
         terms = arguments["params"]
         bound(safe, terms["recipient"], "recipient")
+        if terms["sqrtPriceLimitX96"] != _NO_PRICE_LIMIT:  # the router then swaps in part and waives an exact output
+            raise OrderRejected(
+                "swap refused", why="it may stop at a price, short of its amount", todo="sign nothing; plan again"
+            )
         for pool in pools:
             tokens = {token.address: token for token in pool.tokens}
             if {terms["tokenIn"], terms["tokenOut"]} == set(tokens) and terms["fee"] == pool.fee:

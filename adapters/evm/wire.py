@@ -1,7 +1,7 @@
 """What every venue's translation shares: permits, events with their place in a receipt, fills and refusals."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -70,6 +70,13 @@ def events(contract: Contract, name: str, receipt: Receipt) -> list[Found]:
     ]
 
 
+def between(others: Iterable[Found], event: Found) -> range:
+    """Ordinals after the last of `others` before `event`, up to it: what a contract did before it logged the event."""
+    return range(
+        max((other.ordinal for other in others if other.ordinal < event.ordinal), default=-1) + 1, event.ordinal
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Holder:
     """The Safe whose effects are read, and the chain it is on."""
@@ -97,6 +104,26 @@ class Holder:
         """Hash of the last Safe transaction this receipt carried out; None if it carried out none of ours."""
         return next(reversed(self.executions(receipt).values()), None)
 
+    def own(self, receipt: Receipt, name: str) -> range:
+        """
+        Ordinals of what one Safe transaction did, its own word last: from behind the Safe's word before it.
+
+        A stranger who sends it may act in front of the Safe and behind it in the same receipt: what is behind
+        is outside, what is in front is not to be told from here. Empty where it was not carried out.
+        """
+        words = sorted({**self.executions(receipt), **self.failures(receipt)})
+        mine = next((at for at, found in self.executions(receipt).items() if found == name), -1)
+        return range(max((at for at in words if at < mine), default=-1) + 1, mine + 1)
+
+    def only(self, receipt: Receipt, name: str) -> Receipt:
+        """The receipt as if nothing but one Safe transaction's `own` had been logged; every log keeps its ordinal."""
+        own = self.own(receipt, name)
+        return silenced(receipt, [range(own.start), range(own.stop, len(receipt.logs))])
+
+    def stem(self, name: str) -> str:
+        """What every key of one Safe transaction's effects begins with."""
+        return f"chain:{self.chain_id}:{self.safe}:{name}"
+
     def key(self, receipt: Receipt, ordinal: int) -> str:
         """
         Stable identity of one event (faults I2, F99).
@@ -109,7 +136,14 @@ class Holder:
         if ours is None:
             return f"chain:{self.chain_id}:{receipt.transaction_hash}:{ordinal}"
         at, name = ours
-        return f"chain:{self.chain_id}:{self.safe}:{name}:{at - ordinal}"
+        return f"{self.stem(name)}:{at - ordinal}"
+
+
+def silenced(receipt: Receipt, places: Iterable[range]) -> Receipt:
+    """The receipt as if nothing had been logged at these places; every other log keeps its ordinal."""
+    gone = {at for place in places for at in place}
+    logs = tuple({**log, "topics": []} if at in gone else log for at, log in enumerate(receipt.logs))
+    return replace(receipt, logs=logs)
 
 
 def change(instrument: Instrument, units: int) -> Position:

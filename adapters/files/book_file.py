@@ -28,6 +28,7 @@ COLUMNS = ("quantity", "instrument", "sleeve", "venue")
 _TOKENS = {"USDC": 6, "USDT": 6, "WBTC": 8}
 _SETTLEMENT = {"SPX": Settlement.AM, "SPXW": Settlement.PM, "XSP": Settlement.PM, "VIX": Settlement.AM}
 _UNDERLYING = {"SPX": "SPX", "SPXW": "SPX", "XSP": "XSP", "VIX": "VIX"}
+_MOST_DIGITS = 28  # of decimal arithmetic as Python sets it up
 _SLEEVES = {sleeve.value: sleeve for sleeve in Sleeve}
 _SHAPE = f"write a first line `{','.join(COLUMNS)}`"
 _EXAMPLES = "SPXW 2023-03-24 P 3900, VX 2023-03-22, VIXY share, USDC, aave debt DAI, perp-v2 WETH perp"
@@ -103,7 +104,8 @@ def _position(line: str, cells: list[str]) -> Position:
     except EngineError as refused:
         raise InputError(f"{line} refused", why=f"{written}: {refused.why}", todo=refused.todo) from None
     except ValueError as refused:
-        raise InputError(f"{line} refused", why=f"{written}: {refused}", todo="write a quantity in digits") from None
+        todo = "correct the quantity"
+        raise InputError(f"{line} refused", why=f"{written}: {refused}", todo=todo) from None
     except KeyError:
         why = f"{written}: {sleeve!r} is no sleeve"
         raise InputError(f"{line} refused", why=why, todo=f"write {', '.join(_SLEEVES)} or nothing") from None
@@ -115,7 +117,13 @@ def _unread(path: Path, why: str) -> InputError:
 
 
 def _counted(quantity: Decimal, instrument: Instrument) -> Money:
+    if isinstance(instrument, LendingDebt) and quantity > 0:
+        raise ValueError("a debt is what we owe: write it with a minus sign")
+    if isinstance(instrument, LendingSupply) and quantity < 0:
+        raise ValueError("a supply is what we own: write a loan as a debt")
     step = Decimal(1).scaleb(-instrument.unit.decimals)
+    if quantity and quantity.adjusted() + instrument.unit.decimals >= _MOST_DIGITS:
+        raise ValueError(f"{quantity} in steps of {step:f} has more digits than can be counted exactly")
     if quantity % step:
         raise ValueError(f"{instrument.id} is counted in steps of {step:f}")
     return Money.of(quantity, instrument.unit)

@@ -44,6 +44,13 @@ class ChainSettings(_Section):
     chain_id: int = Field(default=31337, gt=0)
 
 
+class FeedSettings(_Section):
+    """One token's price feed: how often it promises to answer, and its address where no lending oracle names it."""
+
+    heartbeat_seconds: int = Field(gt=0)
+    address: str = Field(default="", pattern="^(0x[0-9a-fA-F]{40})?$")
+
+
 class VaultSettings(_Section):
     """The Safe that holds the sleeve."""
 
@@ -85,6 +92,7 @@ class Settings(_Section):
     vault: VaultSettings = VaultSettings()
     ledger: LedgerSettings = LedgerSettings()
     committee: CommitteeSettings = CommitteeSettings()
+    feeds: dict[str, FeedSettings] = Field(default_factory=dict)
 
 
 def load_settings(path: Path) -> Settings:

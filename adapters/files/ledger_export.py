@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+from adapters.files.targets import require_replaceable
 from engine.entries import Entry
 from engine.errors import ConfigError, InputError, StorageError
 from engine.ledger.beancount import beancount
@@ -31,6 +32,7 @@ def export(entries: Iterable[Entry], format: str, path: Path) -> None:
     is not installed, `StorageError` if the file cannot be written, and then leaves what was at `path` as it was.
     """
     require_format(format)
+    require_replaceable(path)
     with _replacing(path) as temporary:
         _WRITERS[format](entries, temporary)
 
@@ -54,7 +56,9 @@ def _parquet(entries: Iterable[Entry], path: Path) -> None:
         pd.DataFrame(rows(entries), columns=list(COLUMNS), dtype=str).to_parquet(path, engine="pyarrow", index=False)
     except ImportError:
         raise ConfigError(
-            "parquet cannot be written", why="pyarrow is not installed", todo="install pyarrow, or export csv"
+            "parquet cannot be written",
+            why="pyarrow is not installed",
+            todo="install the extra `parquet`, or export csv",
         ) from None
 
 

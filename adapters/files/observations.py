@@ -1,10 +1,11 @@
 """
 Observations from files: a folder of recorded histories, and an operator's own table of values with their releases.
 
-An operator's table is a CSV (or Parquet, where a Parquet reader is installed) with the columns `name`,
+An operator's table is a CSV (or Parquet, with the extra `parquet` installed) with the columns `name`,
 `as_of`, `released_at`, `value`, `unit`, `source` and `vintage`. Instants are ISO 8601 with their zone, or a
 plain date for midnight UTC; `vintage` may be empty. Any file of that shape whose name begins with
-`observations` is read, beside the recorded histories listed in `RECORDED`.
+`observations` is read, beside the recorded histories listed in `RECORDED`. Units and ranges are those of
+`adapters.files.admissible`.
 """
 
 import csv
@@ -20,13 +21,14 @@ from typing import Any
 
 import numpy as np
 
+from adapters.files.admissible import ADMISSIBLE
 from adapters.files.calendar import session, sessions_between
 from adapters.files.series import read_vix_settlements
 from adapters.files.text import csv_rows, read_text, refused
-from engine.errors import EngineError, InputError
+from engine.errors import InputError
 from engine.pricing.vix_futures import constant_maturity
 from engine.signals.columns import Axis
-from engine.signals.observations import Observations, Series, instant
+from engine.signals.observations import Observations, Series, first_fault, instant
 
 COLUMNS = ("name", "as_of", "released_at", "value", "unit", "source", "vintage")
 _MISSING = {"", "NA", "N/A", ".", "null", "nan"}
@@ -89,13 +91,12 @@ def read_observations(folder: Path) -> Observations:
     Every observation a folder holds: recorded histories it has, and an operator's own tables.
 
     An operator's series replaces a recorded one of the same name. Raises `UnreadableMarketFile` or `InputError`
-    naming file and line; nothing is read in part.
+    naming file and line, or both files where two give one series; nothing is read in part.
     """
     if not folder.is_dir():
         raise InputError(f"folder {folder.name} not read", why="there is no such folder", todo="name an existing one")
     found = {series.name: series for series in _recorded(folder)}
-    for path in sorted(folder.glob("observations*")):
-        found |= {series.name: series for series in read_table(path)}
+    found |= _supplied(folder)
     if not found:
         raise InputError(
             f"folder {folder.name} refused",
@@ -131,6 +132,22 @@ def session_axis(first: date, last: date) -> Axis:
     return Axis(np.array([_close(day) for day in days], "datetime64[m]"))
 
 
+def _supplied(folder: Path) -> dict[str, Series]:
+    """The series of an operator's own tables, of which no two may give the same."""
+    found: dict[str, Series] = {}
+    giver: dict[str, str] = {}
+    for path in sorted(folder.glob("observations*")):
+        for series in read_table(path):
+            if series.name in found:
+                raise InputError(
+                    f"series {series.name} refused",
+                    why=f"both {giver[series.name]} and {path.name} give it",
+                    todo="keep it in one file, or rename the other so that it does not begin with observations",
+                )
+            found[series.name], giver[series.name] = series, path.name
+    return found
+
+
 def _recorded(folder: Path) -> Iterator[Series]:
     for part in RECORDED:
         if (folder / part.path).is_file():
@@ -156,7 +173,7 @@ def _history(path: Path, part: Recorded) -> Series:
         if math.isnan(value) or (part.zero_is_missing and value == 0.0):
             continue
         days.append(_day(path, line, row[day_at]))
-        values.append(value * part.scale)
+        values.append(_admitted(path, line, part.name, value * part.scale))
     return _daily(part.name, part.unit, days, values, path.name, part.lag_days, part.vintage)
 
 
@@ -206,7 +223,8 @@ def _ether(path: Path) -> Series:
     except (ValueError, TypeError) as broken:
         raise refused(path.name, 1, f"it is no list of [milliseconds, value]: {broken}") from broken
     days = [np.datetime64(at // 86_400_000, "D") for at, _ in rows]
-    return _daily("eth", "USD", days, [value for _, value in rows], path.name, 1)
+    values = [_admitted(path, number, "eth", value) for number, (_, value) in enumerate(rows, start=1)]
+    return _daily("eth", "USD", days, values, path.name, 1)
 
 
 def _earnings_multiple(path: Path) -> Series:
@@ -216,7 +234,7 @@ def _earnings_multiple(path: Path) -> Series:
         price, earnings = _value(path, line, row["SP500"]), _value(path, line, row["Earnings"])
         if earnings > 0:  # the file writes 0.0 where there are none
             days.append(_day(path, line, row["Date"]))
-            values.append(price / earnings)
+            values.append(_admitted(path, line, "pe", price / earnings))
     return _daily("pe", "x", days, values, path.name, _EARNINGS_LAG, _LATEST)
 
 
@@ -237,7 +255,9 @@ def _parquet(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
         frame = pd.read_parquet(path)
     except ImportError:
         raise InputError(
-            f"{path.name} not read", why="no Parquet reader is installed", todo="install pyarrow or write a CSV"
+            f"{path.name} not read",
+            why="no Parquet reader is installed",
+            todo="install the extra `parquet`, or write a CSV",
         ) from None
     except (OSError, ValueError) as broken:
         raise refused(path.name, 1, str(broken)) from broken
@@ -253,30 +273,38 @@ def _text(cell: Any) -> str:
 
 
 def _series(path: Path, name: str, parts: list[tuple[int, dict[str, str]]]) -> Series:
+    first = parts[0][1]
+    known = ADMISSIBLE.get(name)
     columns: dict[str, list[Any]] = defaultdict(list)
     for line, row in parts:
         value = _value(path, line, row["value"])
         if math.isnan(value):
             raise refused(path.name, line, "it has no value: leave the line out")
+        if (row["unit"], row["source"]) != (first["unit"], first["source"]):
+            raise refused(path.name, line, f"{name} has more than one unit or source")
+        if known and row["unit"] != known.unit:
+            raise refused(path.name, line, f"{name} is in {row['unit'][:40]!r}, not in {known.unit!r}")
         columns["as_of"].append(_instant(path, line, row["as_of"]))
         columns["released"].append(_instant(path, line, row["released_at"]))
-        columns["value"].append(value)
-    first = parts[0][1]
-    if any((row["unit"], row["source"]) != (first["unit"], first["source"]) for _, row in parts):
-        raise refused(path.name, parts[0][0], f"{name} has more than one unit or source")
+        columns["value"].append(_admitted(path, line, name, value))
+    as_of, released = (np.array(columns[title], "datetime64[m]") for title in ("as_of", "released"))
+    values = np.array(columns["value"])
+    fault = first_fault(as_of, released, values)
+    if fault:
+        raise refused(path.name, parts[fault[0]][0], f"{name}: {fault[1]}")
     vintages = tuple(row["vintage"] for _, row in parts)
-    try:
-        return Series(
-            name,
-            first["unit"],
-            np.array(columns["as_of"], "datetime64[m]"),
-            np.array(columns["released"], "datetime64[m]"),
-            np.array(columns["value"]),
-            first["source"] or path.name,
-            vintages if any(vintages) else (),
-        )
-    except EngineError as broken:
-        raise refused(path.name, parts[0][0], f"{name}: {broken.what}: {broken.why}") from broken
+    return Series(
+        name, first["unit"], as_of, released, values, first["source"] or path.name, vintages if any(vintages) else ()
+    )
+
+
+def _admitted(path: Path, line: int, name: str, value: float) -> float:
+    """The value, if its name is unknown or it lies in the name's range."""
+    known = ADMISSIBLE.get(name)
+    if known and not known.low <= value <= known.high:
+        as_decimal = "; 0.71 is 71 %" if known.unit == "%" else ""
+        raise refused(path.name, line, f"{name} of {value:g} lies outside {known}{as_decimal}")
+    return value
 
 
 def _instant(path: Path, line: int, text: str) -> np.datetime64:

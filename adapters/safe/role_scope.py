@@ -8,10 +8,11 @@ from eth_utils.crypto import keccak
 from adapters.evm.abi import AbiEntry, selector, signature
 from adapters.evm.wire import Permit
 from adapters.safe.allow import UNLIMITED, AllowList
-from adapters.safe.roles import Allowance, Condition, Function, Operator, ParameterType, Role, Target
+from adapters.safe.roles import KEY_BYTES, Allowance, Condition, Function, Operator, ParameterType, Role, Target
 from engine.orders import Address
 
 _BENEFICIARIES = frozenset({"to", "onbehalfof", "recipient", "receiver", "owner", "holder", "account", "user"})
+_PRICE_LIMIT = "sqrtpricelimitx96"
 _PASS = {"tuple": ParameterType.TUPLE, "bytes": ParameterType.DYNAMIC, "string": ParameterType.DYNAMIC}
 
 
@@ -28,8 +29,9 @@ def role_of(
     """
     The role that opens what `permits` name, and of each argument only what an interface can tell.
 
-    Whoever receives is the vault itself; any other address is a target of this very role; a transfer goes
-    to one of `payees`; an approval is below `UNLIMITED` and, as a transfer, within its token's allowance.
+    Whoever receives is the vault itself; any other address is a target of this very role; a transfer goes to
+    one of `payees`; a swap has no price limit, at which it would stop in part; an approval is below `UNLIMITED`
+    and, as a transfer, within its token's allowance.
 
     Parameters
     ----------
@@ -103,4 +105,6 @@ def _member(part: Mapping[str, Any], known: Collection[Address]) -> Condition:
         if part["name"].strip("_").lower() in _BENEFICIARIES:
             return Condition(ParameterType.STATIC, Operator.EQUAL_TO_AVATAR)
         return one_of(known)
+    if part["name"].strip("_").lower() == _PRICE_LIMIT:
+        return Condition(ParameterType.STATIC, Operator.EQUAL_TO, bytes(KEY_BYTES))
     return Condition(_PASS.get(kind, ParameterType.STATIC), Operator.PASS)

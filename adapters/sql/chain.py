@@ -21,10 +21,10 @@ BOOKS = ("intent", "fill", "entry")
 """Kinds of record that change what we hold or mean to do; plans, their states and notes do not."""
 
 
-def as_written(table: Table) -> Select[tuple[Any, ...]]:
-    """Rows of a table with their text as it stands in the file, readable or not, by rising key."""
+def as_written(table: Table, *, after: int = 0) -> Select[tuple[Any, ...]]:
+    """Rows of a table after a serial with their text as it stands in the file, readable or not, by rising key."""
     columns = (type_coerce(c, Text).label(c.name) if c.name in ("at", "day", "units") else c for c in table.c)
-    return select(*columns).order_by(*table.primary_key)
+    return select(*columns).where(table.c.serial > after).order_by(*table.primary_key)
 
 
 def streamed(connection: Connection, query: Select[tuple[Any, ...]]) -> Iterator[Row[tuple[Any, ...]]]:

@@ -11,7 +11,7 @@ from adapters.sql.chain import BOOKS, append, head_of
 from adapters.sql.plans import Plans
 from adapters.sql.schema import Row, written_instant
 from adapters.sql.totals import balances_in, count_in, days_after_in, days_in, span_in
-from adapters.sql.verify import BadLink, first_bad_link
+from adapters.sql.verify import BadLink, first_bad_link, first_bad_since
 from adapters.sql.wire import canonical
 from engine.entries import Account, Entry
 from engine.errors import LedgerError
@@ -201,10 +201,19 @@ class SqlJournal(Plans):
 
     def require_intact(self, anchor: tuple[int, str] | None = None) -> None:
         """Raises `LedgerError` that names the first bad link; silent if there is none."""
-        if bad := self.verify(anchor):
-            raise LedgerError(
-                "journal was changed", why=str(bad), todo="restore a backup, then run `hedge reconcile`; do not trade"
-            )
+        _refuse(self.verify(anchor))
+
+    def require_intact_since(self, anchor: tuple[int, str]) -> None:
+        """As `require_intact`, of what was written after an anchor that was whole; its cost is that of the new part."""
+        with self.reading() as connection:
+            _refuse(first_bad_since(connection, anchor))
+
+
+def _refuse(bad: BadLink | None) -> None:
+    if bad is not None:
+        raise LedgerError(
+            "journal was changed", why=str(bad), todo="restore a backup, then run `hedge reconcile`; do not trade"
+        )
 
 
 def _note(connection: Connection, topic: str, document: str, at: datetime) -> int:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.util import CommandError
 
 from adapters.sql.schema import HEAD
 from adapters.sql.storage import changing_schema, schema_of
@@ -46,5 +47,10 @@ def _migrate(url: str, to: str, *, wait: float, upwards: bool) -> str:
             )
         settings = config()
         settings.attributes["connection"] = connection
-        (command.upgrade if upwards else command.downgrade)(settings, to)
+        try:
+            (command.upgrade if upwards else command.downgrade)(settings, to)
+        except CommandError as unknown:
+            raise SchemaMismatch(
+                f"database is at schema {found}", why=str(unknown), todo="restore a backup; nothing was changed"
+            ) from None
         return schema_of(connection) or ""

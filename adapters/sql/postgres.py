@@ -67,6 +67,10 @@ class Postgres:
     def among(self, searched: ColumnElement[str], wanted: Sequence[str]) -> ColumnElement[bool]:
         return searched == any_(bindparam(None, list(wanted), type_=ARRAY(Text)))
 
+    def damage(self, connection: Connection) -> str:  # noqa: ARG002
+        """Nothing: the server keeps checksums of its own pages."""
+        return ""
+
     def error(self, failure: BaseException) -> StorageError | None:
         return _named(failure) if hasattr(failure, "sqlstate") else None
 

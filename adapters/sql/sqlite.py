@@ -82,6 +82,11 @@ class Sqlite:
         given = func.json_each(json.dumps(wanted)).table_valued(column("value"))
         return searched.in_(select(given.c.value))
 
+    def damage(self, connection: Connection) -> str:
+        """The first fault `integrity_check` finds, an index that differs from its table among them."""
+        said: str = connection.exec_driver_sql("PRAGMA integrity_check(1)").scalar_one()
+        return "" if said == "ok" else " ".join(said.split())
+
     def error(self, failure: BaseException) -> StorageError | None:
         if not isinstance(failure, sqlite3.Error):
             return None

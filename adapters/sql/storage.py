@@ -42,6 +42,9 @@ class Database(Protocol):
     def among(self, searched: ColumnElement[str], wanted: Sequence[str]) -> ColumnElement[bool]:
         """Whether a column is one of any number of texts."""
 
+    def damage(self, connection: Connection) -> str:
+        """What is wrong with the file beside its tables' content, empty where nothing is; reads all of it."""
+
     def error(self, failure: BaseException) -> StorageError | None:
         """Our word for a failure of its driver; None if it is another's."""
 

@@ -6,12 +6,15 @@ from heapq import merge
 from itertools import groupby, zip_longest
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from adapters.sql.books import ENTRIES, INSTRUMENTS, LEGS, ValuationDays
 from adapters.sql.chain import GENESIS, RECORDS, as_written, link, streamed
 from adapters.sql.schema import Row
+from adapters.sql.storage import database_of
 from adapters.sql.wire import canonical, digest, entry_text, leg_text, read_instrument
+
+_NOT_HERE = "the record remembered elsewhere is not in this journal"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +47,26 @@ def first_bad_link(connection: Connection, anchor: tuple[int, str] | None = None
     `anchor` is a serial and hash remembered elsewhere (a plan, a report): with it a journal whose last
     records were cut off, or that was rewritten as a whole, is found out too.
     """
-    previous, expected, anchored = GENESIS, 1, anchor is None or anchor == (0, GENESIS)
-    for row, said in zip_longest(streamed(connection, as_written(RECORDS)), contents(connection)):
+    if why := database_of(connection).damage(connection):
+        return BadLink(0, "database", why)
+    return _first_bad_after(connection, (0, GENESIS), anchor)
+
+
+def first_bad_since(connection: Connection, anchor: tuple[int, str]) -> BadLink | None:
+    """As `first_bad_link`, of the records after one that was whole: what it reads does not grow with those before."""
+    kept = connection.execute(select(RECORDS.c.hash).where(RECORDS.c.serial == anchor[0])).scalar_one_or_none()
+    if anchor != (0, GENESIS) and kept != anchor[1]:
+        return BadLink(anchor[0], "anchor", _NOT_HERE)
+    return _first_bad_after(connection, anchor)
+
+
+def _first_bad_after(
+    connection: Connection, start: tuple[int, str], anchor: tuple[int, str] | None = None
+) -> BadLink | None:
+    after, previous = start
+    expected, anchored = after + 1, anchor is None or anchor == (0, GENESIS)
+    records = streamed(connection, as_written(RECORDS, after=after))
+    for row, said in zip_longest(records, contents(connection, after=after)):
         if said and (row is None or said.serial < row.serial):
             return BadLink(said.serial, said.key, f"{said.kind} without a record")
         if row.serial != expected:
@@ -59,18 +80,22 @@ def first_bad_link(connection: Connection, anchor: tuple[int, str] | None = None
         anchored = anchored or (row.serial, row.hash) == anchor
         previous, expected = row.hash, expected + 1
     if not anchored and anchor is not None:
-        return BadLink(anchor[0], "anchor", "the record remembered elsewhere is not in this journal")
+        return BadLink(anchor[0], "anchor", _NOT_HERE)
     return None
 
 
-def contents(connection: Connection) -> Iterator[Content]:
-    """What every record says, as text, in order of serial; the text is written from the columns, readable or not."""
-    tables = (_instruments(connection), _entries(connection), *(each(connection) for each in _PLAIN))
+def contents(connection: Connection, *, after: int = 0) -> Iterator[Content]:
+    """What records say, as text, in order of serial; the text is written from the columns, readable or not."""
+    tables = (
+        _instruments(connection, after),
+        _entries(connection, after),
+        *(each(connection, after) for each in _PLAIN),
+    )
     return merge(*tables, key=_serial)
 
 
-def _instruments(connection: Connection) -> Iterator[Content]:
-    for row in streamed(connection, as_written(INSTRUMENTS)):
+def _instruments(connection: Connection, after: int) -> Iterator[Content]:
+    for row in streamed(connection, as_written(INSTRUMENTS, after=after)):
 
         def odd(row: Any = row) -> str:
             named = digest(row.terms) == row.digest and read_instrument(row.terms).id == row.name
@@ -79,12 +104,12 @@ def _instruments(connection: Connection) -> Iterator[Content]:
         yield Content(row.serial, "instrument", row.digest, row.at, row.terms, odd)
 
 
-def _entries(connection: Connection) -> Iterator[Content]:
+def _entries(connection: Connection, after: int) -> Iterator[Content]:
     """Entries with their legs; legs that no entry has come alone."""
-    named = as_written(LEGS).add_columns(INSTRUMENTS.c.digest)
+    named = as_written(LEGS, after=after).add_columns(INSTRUMENTS.c.digest)
     sides = streamed(connection, named.outerjoin(INSTRUMENTS, INSTRUMENTS.c.serial == LEGS.c.instrument))
     days = ValuationDays()
-    rows = merge(streamed(connection, as_written(ENTRIES)), sides, key=_serial)
+    rows = merge(streamed(connection, as_written(ENTRIES, after=after)), sides, key=_serial)
     for serial, (head, *own) in groupby(rows, key=_serial):
         if "ordinal" in head._fields:
             yield Content(serial, "leg", "legs", "", "")
@@ -101,11 +126,11 @@ def _entries(connection: Connection) -> Iterator[Content]:
 
 def _plain(
     kind: str, table: str, key: Callable[[Any], str], body: Callable[[Any], str]
-) -> Callable[[Connection], Iterator[Content]]:
+) -> Callable[[Connection, int], Iterator[Content]]:
     source = Row.metadata.tables[table]
 
-    def rebuilt(connection: Connection) -> Iterator[Content]:
-        for row in streamed(connection, as_written(source)):
+    def rebuilt(connection: Connection, after: int) -> Iterator[Content]:
+        for row in streamed(connection, as_written(source, after=after)):
             yield Content(row.serial, kind, key(row), row.at, body(row))
 
     return rebuilt

@@ -61,6 +61,13 @@ def capital_sleeve(account: Account) -> Sleeve | None:
 
 
 @lru_cache(_KEPT)
+def suspended_in(account: Account) -> Sleeve | None:
+    """The sleeve of a suspense account, None for any other."""
+    head, _, sleeve = account.rpartition(":")
+    return Sleeve(sleeve) if head == "equity:suspense" else None
+
+
+@lru_cache(_KEPT)
 def kind_and_sleeve(account: Account, root: str) -> tuple[str, Sleeve] | None:
     """The kind and sleeve of an account under `root` (`income` or `expenses`), None for any other."""
     head, _, sleeve = account.rpartition(":")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from engine.entries import Entry, Leg
 from engine.errors import DoesNotReconcile
 from engine.instruments import Cash, FundShare, Future, Instrument, LendingDebt, LendingSupply, VanillaOption
-from engine.ledger.accounts import capital_sleeve, held_at, kind_and_sleeve
+from engine.ledger.accounts import capital_sleeve, held_at, kind_and_sleeve, suspended_in
 from engine.ledger.balances import book as book_of
 from engine.ledger.explained import PARTS, scaled, unit_explained, unit_gain, unit_worth
 from engine.money import USD, Money
@@ -152,7 +152,7 @@ class _Worth:
 def _entry_parts(
     entry: Entry, worth: _Worth, bearers: Mapping[Sleeve, str], engine: EngineOf
 ) -> Iterable[tuple[str, str, float]]:
-    """Costs and carry by their accounts; what the rest of the entry added to each sleeve is trading."""
+    """Costs and carry by their accounts, what is in suspense unexplained; the rest that a sleeve gained is trading."""
     traded: defaultdict[Sleeve, float] = defaultdict(float)
     for leg in entry.legs:
         usd = float(leg.amount.amount) * worth.unit(leg.instrument) if leg.amount else 0.0
@@ -167,6 +167,9 @@ def _entry_parts(
             traded[sleeve] += usd
             name = _part(kind, leg)
             yield ("gas" if name == "gas" else bearers.get(sleeve, engine(leg.instrument, sleeve))), name, -usd
+        elif (sleeve := suspended_in(leg.account)) is not None:
+            traded[sleeve] += usd
+            yield bearers.get(sleeve, engine(leg.instrument, sleeve)), "residual", -usd
     for sleeve, usd in traded.items():
         if usd:
             yield bearers.get(sleeve, engine(Cash(USD), sleeve)), "trading", usd

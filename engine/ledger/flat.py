@@ -29,7 +29,7 @@ COLUMNS = (
 (D15); `amount` = `units` / 10^`decimals`, exact, in units of the instrument; `evidence` is one JSON object.
 """
 
-_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
+_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "'")
 
 

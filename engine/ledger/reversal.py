@@ -19,22 +19,31 @@ def reversed_entry(
     *,
     at: datetime,
     reason: str,
+    posted: Iterable[Entry],
     suffix: str = "reversed",
     evidence: Mapping[str, str] | None = None,
 ) -> Entry:
     """
-    The entry that takes `entry` back, leg by leg.
+    The entry that takes back what stands of `entry`, leg by leg: itself, or the last correction of it.
 
     Reversing a final entry is itself final; reversing one in flight has the status `void`, so that
     neither counts among final entries and both cancel among all.
 
+    Parameters
+    ----------
+    posted : the journal
+
     Raises
     ------
-    LedgerError for an entry that is itself a reversal: take back a wrong correction by posting the event
-    again under a new revision, never by undoing the undoing.
+    LedgerError for one that is taken back already, and for an entry that is itself a reversal: take back a wrong
+    correction by posting the event again under a new revision, never by undoing the undoing.
     """
     _require_original(entry)
-    return _reversal(entry, at=at, reason=reason, suffix=suffix, evidence=evidence)
+    journal = tuple(posted)
+    standing = _standing(entry, journal)
+    if _taken_back(standing, journal):
+        raise LedgerError(f"entry {standing.key!r} is not reversed", why="it is taken back already", todo="do nothing")
+    return _reversal(standing, at=at, reason=reason, suffix=suffix, evidence=evidence)
 
 
 def _reversal(entry: Entry, *, at: datetime, reason: str, suffix: str, evidence: Mapping[str, str] | None) -> Entry:
@@ -57,7 +66,7 @@ def void(entry: Entry, *, at: datetime, reason: str) -> Entry:
             why=f"it is {entry.status}",
             todo="reverse it with `reversed_entry`, which leaves both in the books",
         )
-    return reversed_entry(entry, at=at, reason=reason, suffix="void")
+    return _reversal(entry, at=at, reason=reason, suffix="void", evidence=None)
 
 
 def open_in_flight(entries: Iterable[Entry], key: str | None = None) -> tuple[Entry, ...]:
@@ -104,33 +113,50 @@ def finalised(entry: Entry, entries: Iterable[Entry]) -> tuple[Entry, ...]:
     return (*(void(seen, at=entry.at, reason="now final") for seen in early), entry)
 
 
-def correction(original: Entry, fill: Fill, *, revision: str, posted: Iterable[Entry] = ()) -> tuple[Entry, ...]:
+def correction(original: Entry, fill: Fill, *, revision: str, posted: Iterable[Entry]) -> tuple[Entry, ...]:
     """
     A broker's correction of an execution: what stands is reversed, and the corrected fill posted.
+
+    Nothing for a revision that was seen before, or that comes later than one above it. What was taken back already is
+    not taken back twice.
 
     Parameters
     ----------
     original : the entry first posted under the execution's base id, never a correction or a reversal
-    revision : the broker's own suffix of the correction, for example `02` (fault F32)
-    posted : the journal; with it a later revision reverses the one before, and one seen twice posts nothing
+    revision : the broker's own suffix of the correction, for example `02` (fault F32); they rise
+    posted : the journal
 
     Raises
     ------
     LedgerError for a correction of a correction: name the execution itself, and the new revision.
     """
     _require_original(original)
-    key = f"{original.key}{_CORRECTED}{revision}"
-    standing = original
-    for entry in posted:
-        if entry.key == key:
-            return ()
-        if entry.key.startswith(f"{original.key}{_CORRECTED}"):
-            standing = entry
-    taken_back = _reversal(
-        standing, at=fill.at, reason=f"corrected by {revision}", suffix=f"reversed:{revision}", evidence=None
-    )
+    journal = tuple(posted)
+    standing = _standing(original, journal)
+    if standing is not original and _rank(revision) <= _rank(standing.key.rpartition(_CORRECTED)[2]):
+        return ()
     evidence = {**fill.evidence, "order": str(fill.order_id), "corrects": original.key}
-    return taken_back, replace(entry_for(fill), key=key, evidence=evidence)
+    corrected = replace(entry_for(fill), key=f"{original.key}{_CORRECTED}{revision}", evidence=evidence)
+    if _taken_back(standing, journal):
+        return (corrected,)
+    reason, suffix = f"corrected by {revision}", f"reversed:{revision}"
+    return _reversal(standing, at=fill.at, reason=reason, suffix=suffix, evidence=None), corrected
+
+
+def _standing(original: Entry, posted: Iterable[Entry]) -> Entry:
+    """The correction of the highest revision, the entry itself where there is none."""
+    opening = f"{original.key}{_CORRECTED}"
+    revisions = [entry for entry in posted if entry.key.startswith(opening) and not entry.evidence.get("reverses")]
+    return max(revisions, key=lambda entry: _rank(entry.key.removeprefix(opening)), default=original)
+
+
+def _taken_back(entry: Entry, journal: Iterable[Entry]) -> bool:
+    return any(other.evidence.get("reverses") == entry.key for other in journal)
+
+
+def _rank(revision: str) -> tuple[int, str]:
+    """The order of revisions: `9` before `10`, `02` before `03`."""
+    return len(revision.lstrip("0")), revision.lstrip("0")
 
 
 def _require_original(entry: Entry) -> None:

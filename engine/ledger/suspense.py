@@ -18,13 +18,14 @@ def suspense_of(sleeve: Sleeve) -> Account:
     return Account(f"{_ROOT}:{sleeve}")
 
 
-def adopted(difference: Position, *, at: datetime, evidence: Mapping[str, str]) -> Entry:
+def adopted(difference: Position, *, books: int = 0, at: datetime, evidence: Mapping[str, str]) -> Entry:
     """
     The entry that makes the books say what a venue says, and owes the explanation to suspense.
 
     Parameters
     ----------
     difference : what the venue has more (+) or less (-) than the books, where the books keep it
+    books : the units the books had; with the instant they name one break, however often its size comes back
     evidence : the venue's statement or block, and who adopted it why
 
     Explained later, it is taken back (`reversal.reversed_entry`) and the event itself is posted.
@@ -38,7 +39,7 @@ def adopted(difference: Position, *, at: datetime, evidence: Mapping[str, str]) 
     """
     instrument = difference.instrument
     return Entry(
-        key=f"adopted:{difference.venue}:{instrument.id}:{at.isoformat()}",
+        key=f"adopted:{difference.venue}:{instrument.id}:{at.isoformat()}:{books}",
         at=at,
         memo=f"{difference.held} at {difference.venue} adopted into suspense",
         legs=(held_leg(difference), Leg(suspense_of(difference.sleeve), -difference.held, instrument)),

@@ -5,13 +5,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from engine.entries import Entry
-from engine.errors import OrderRejected, OutcomeUnknown
+from engine.errors import OrderRejected, OutcomeUnknown, VenueError
 from engine.orders import ApprovedPlan, Fill, Order, VaultBatch
 from engine.ports import AckState, BrokerVenue, Clock, Journal, OnchainVenue, Receipt, SignedSafeTx, Vault
 
 Posting = Callable[[Fill], Entry]
 Gas = Callable[[Receipt], Sequence[Entry]]
-Proof = Callable[[VaultBatch, Receipt, Sequence[Fill]], None]
+Proof = Callable[[VaultBatch, Receipt, Sequence[Fill]], Sequence[Entry]]
+Own = Callable[[VaultBatch, Receipt], Receipt]
 Signed = Callable[[VaultBatch, ApprovedPlan], SignedSafeTx]
 Progress = Callable[[str, str], None]
 
@@ -42,6 +43,7 @@ def execute(
     *,
     posting: Posting,
     gas: Gas,
+    own: Own,
     proof: Proof,
     signed: Signed,
     progress: Progress,
@@ -57,7 +59,9 @@ def execute(
     Parameters
     ----------
     gas : what a batch's receipt cost us; nothing where somebody else sent it
-    proof : raises where the vault's balances did not move as all fills of a batch say; none of it is posted then
+    own : the receipt of a batch without what others did in the same transaction
+    proof : raises where the vault's balances did not move as all fills of a batch say; none of it is posted then.
+        Else entries for what others gave in the same transaction, mostly none
     """
     outcome = Outcome()
     carried = {order_id: batch for batch in approved.plan.batches for order_id in batch.order_ids}
@@ -74,8 +78,57 @@ def execute(
             progress(order.step, "done" if fills else "unfilled")
         elif batch.id not in sent:
             sent.add(batch.id)
-            _settle(batch, approved, venues, journal, clock, outcome, posting, gas, proof, signed, progress)
+            _settle(batch, approved, venues, journal, clock, outcome, posting, gas, own, proof, signed, progress)
     return outcome
+
+
+def told_apart(orders: Sequence[Order]) -> None:
+    """
+    Raise `OrderRejected` where two orders of one batch ask the same: both would be read off the one event.
+
+    A venue tells the orders of a batch apart by what they move: instrument, quantity, currency paid in.
+    """
+    seen: dict[object, Order] = {}
+    for order in orders:
+        wanted = order.venue, order.limit.currency, tuple((leg.instrument, leg.quantity) for leg in order.legs)
+        if (same := seen.setdefault(wanted, order)) is not order:
+            raise OrderRejected(
+                f"order {order.id} refused",
+                why=f"it asks for the same as {same.id}, and what the chain did for each could not be told",
+                todo="make one order of both",
+            )
+
+
+def read(orders: Sequence[Order], onchain: Mapping[str, OnchainVenue], receipt: Receipt) -> list[Fill]:
+    """
+    What a batch did for each of its orders, from its own part of the receipt.
+
+    Raises `OrderRejected` for an order that it did nothing for, `VenueError` for an event that two of them claim.
+    """
+    fills: list[Fill] = []
+    for order in orders:
+        found = onchain[order.venue].read(order, receipt)
+        if not found:
+            raise OrderRejected(
+                f"{order.step} left no trace on chain",
+                why="the batch succeeded but neither event nor balance shows this order",
+                todo="run `hedge reconcile`; nothing was posted for it",
+            )
+        fills += found
+    _claimed_once(fills)
+    return fills
+
+
+def _claimed_once(fills: Sequence[Fill]) -> None:
+    """Raise `VenueError` where two fills name one event: posted by its key, it would be counted once."""
+    first: dict[str, Fill] = {}
+    for fill in fills:
+        if (other := first.setdefault(fill.key, fill)) is not fill:
+            raise VenueError(
+                f"event {fill.key} does not add up",
+                why=f"orders {other.order_id} and {fill.order_id} both claim it",
+                todo="halt, then reconcile by hand; nothing of the batch was posted",
+            )
 
 
 def _trade(order: Order, approved: ApprovedPlan, venue: BrokerVenue, journal: Journal, clock: Clock) -> Iterator[Fill]:
@@ -97,6 +150,7 @@ def _settle(
     outcome: Outcome,
     posting: Posting,
     gas: Gas,
+    own: Own,
     proof: Proof,
     signed: Signed,
     progress: Progress,
@@ -113,17 +167,9 @@ def _settle(
             why=f"block {receipt.block} can still be reorganised away",
             todo="wait for finality and run `hedge apply` again: it continues where it stopped",
         )
-    found = {order.id: venues.onchain[order.venue].read(order, receipt) for order in orders}
-    for order in orders:
-        if not found[order.id]:
-            raise OrderRejected(
-                f"{order.step} left no trace on chain",
-                why="the batch succeeded but neither event nor balance shows this order",
-                todo="run `hedge reconcile`; nothing was posted for it",
-            )
-    fills = [fill for order in orders for fill in found[order.id]]
-    proof(batch, receipt, fills)
-    journal.post([*gas(receipt), *map(posting, fills)])
+    fills = read(orders, venues.onchain, own(batch, receipt))
+    given = proof(batch, receipt, fills)
+    journal.post([*gas(receipt), *map(posting, fills), *given])
     outcome.fills.extend(fills)
     outcome.receipts.append(receipt)
     for order in orders:

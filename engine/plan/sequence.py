@@ -165,7 +165,7 @@ def vault_orders(target: Target, option: VanillaOption | None, venues: Venues, s
 
 def _relief_orders(relief: Relief, venues: Venues, stem: str) -> list[Order]:
     """Idle coins into the loan, then round by round: collateral out, swapped, debt repaid (D17)."""
-    name = f"relief-{relief.market}"
+    name = f"relief-{relief.market}-{relief.asset.code}"
     orders = []
     if (exact := _down(relief.repay, relief.asset)) > 0:
         orders.append(_repaid(relief, exact, f"{name}-repay", stem))

@@ -49,7 +49,8 @@ class Capacity:
     that size margin calls (D13). `sleeve_share` is the sleeve's share of net asset value. `leverage` is the share
     of the permitted loan that VIX allows (X07). `may_add` is the committee's leave to hold more condors or debt
     (D29). `high_vol` is the regime in which the session cap binds, `session_bought` USD of maximum loss of outer
-    layers that earlier orders of the session opened or have working (D12).
+    layers that earlier orders of the session opened or have working (D12). `carried` is what the options that stay
+    bring in each scenario of the measure, None where none does: the tail is the whole book's (D33).
     """
 
     capital: float
@@ -66,6 +67,7 @@ class Capacity:
     high_vol: bool = False
     measure: str = ""
     session_bought: float = 0.0
+    carried: Floats | None = None
 
 
 def allocate(
@@ -127,6 +129,7 @@ def _question(
         upper=column("most"),
         whole=np.array([candidate.kind is not Kind.LOAN for candidate in candidates]),
         limits=tuple(limit for limit in limits if limit.name not in without),
+        carried=capacity.carried,
     )
 
 
@@ -171,8 +174,10 @@ def _book_limits(candidates: Sequence[Candidate], capacity: Capacity, policy: Po
 
 
 def _nothing_more(name: str, candidates: Sequence[Candidate]) -> Limit:
-    """No more condors and no more debt than are held."""
+    """No more condors and no more debt than are held; a row that always holds where neither is on offer."""
     added = np.array([candidate.kind is not Kind.HEDGE for candidate in candidates])
+    if not added.any():
+        return Limit(name, np.zeros((1, len(candidates))), np.zeros(1))
     held = np.array([candidate.held for candidate in candidates])
     return Limit(name, np.diag(added.astype(float))[added], held[added])
 

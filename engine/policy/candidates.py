@@ -170,6 +170,20 @@ class Columns:
         total[: len(self.scenarios)] -= lenders_bear(held, self.view, self.scenarios) - now
         return total
 
+    def carried(self, positions: Iterable[Position]) -> Floats:
+        """
+        USD that the options among these bring at settlement in each of the measure's scenarios, less their marks.
+
+        Options of a series the measure does not know, and everything else, count nothing.
+        """
+        total, now = np.zeros(len(self.measure)), Scenarios.now()
+        for position in positions:
+            option = position.instrument
+            if isinstance(option, VanillaOption) and (option.root, option.expiry) in self.measure.levels:
+                mark = unit_values(option, self.view, now)[0]
+                total += float(position.quantity) * (self.measure.outcome(option) - mark)
+        return total
+
     def stress(self, positions: Iterable[Position]) -> float:
         """USD that these options lose in the cell that sizes hedges."""
         held = ((p.instrument, float(p.quantity)) for p in positions if isinstance(p.instrument, VanillaOption))

@@ -1,5 +1,8 @@
 """What a desk's capital costs: the next loan, every debt on chain, and equity by its beta (D14)."""
 
+import math
+
+from engine.errors import MissingQuote
 from engine.instruments import LendingDebt
 from engine.ledger.wacc import Capm, ChainLoan, Source, Wacc, marginal_cost, wacc
 from engine.market import LendingMarket, MarketSnapshot
@@ -56,15 +59,26 @@ def cost_of_capital(snapshot: MarketSnapshot, book: Book, view: PricingView, pol
         instrument = position.instrument
         if isinstance(instrument, LendingDebt):
             owed = -float(position.quantity) * float(unit_values(instrument, view, now)[0])
-            market = next(m for m in snapshot.chain.lending if m.name == instrument.market)
+            market = _lender(instrument, snapshot)
             terms = loan_terms(owed, market, policy)
             debts.append(
                 Source(instrument.id, owed, terms.cost(market.borrow_rate, owed, tax=float(policy.capital.tax)))
             )
-    debt = sum(source.usd for source in debts)
-    unlevered = policy.capital.beta_levered / (1.0 + debt / equity)
-    capm = Capm(snapshot.rates.rate(0.25), float(policy.capital.equity_premium), unlevered)
-    return wacc(capm, equity, debts)
+    bills = math.expm1(snapshot.rates.rate(0.25))
+    return wacc(Capm(bills, float(policy.capital.equity_premium), policy.capital.beta_unlevered), equity, debts)
+
+
+def _lender(debt: LendingDebt, snapshot: MarketSnapshot) -> LendingMarket:
+    """The terms of the market that is owed, of the token owed where it states them."""
+    stated = {row.asset: row for row in snapshot.chain.lending if row.name == debt.market}
+    if not stated:
+        known = ", ".join(sorted({row.name for row in snapshot.chain.lending})) or "none"
+        raise MissingQuote(
+            f"no terms for {debt.id}",
+            why=f"the lending market {debt.market} is not among those observed ({known}), so its cost is not known",
+            todo="ask with -C of a desk whose chain has it, or leave the loan out of the book",
+        )
+    return stated.get(debt.asset.code, next(iter(stated.values())))
 
 
 def debt_rate(capital: Wacc) -> float:

@@ -56,6 +56,8 @@ class Ballot:
 
     `stance` is None for a vote not cast: the reading is unseen. `lost` says that its input has a source
     which gives nothing now. `inputs` are the readings it rests on (decision 6); `why` is for a reader.
+    `awaits` are observations that nobody supplies, any one of which would let it vote or vote anew; `due` says
+    that something of its evidence is supplied, or that the policy expects its family to be heard.
     """
 
     member: str
@@ -64,6 +66,8 @@ class Ballot:
     inputs: tuple[str, ...]
     why: str = ""
     lost: bool = False
+    awaits: tuple[str, ...] = ()
+    due: bool = False
 
     def without(self, reading: str) -> "Ballot":
         """This vote with one input taken away: not cast, if it rested on it."""
@@ -89,7 +93,7 @@ class Verdict:
     The committee's decision with its grounds.
 
     `base` is what the votes alone say; `pivotal` names each input without which an increase would not
-    stand, and `vetoed_by` each family in which votes that were lost could make a majority for less risk.
+    stand, and `vetoed_by` each family in which votes that are missing could make a majority for less risk.
     """
 
     decision: Decision
@@ -122,9 +126,9 @@ def judge(ballots: Sequence[Ballot], quorum: Quorum) -> Verdict:
     What the votes decide.
 
     One family for less risk is enough to decrease. An increase needs the quorum of families for more risk,
-    must stand with any one input taken away, and is vetoed by a family in which the votes that were lost
-    would make a majority for less risk: no single point of data adds risk, and none that goes missing does
-    either.
+    must stand with any one input taken away, and is vetoed by a family in which missing votes could make a
+    majority for less risk: all those that were lost, with what any one absent observation would bring. No single
+    point of data adds risk, and none that goes missing does either.
 
     Source
     ------
@@ -141,7 +145,7 @@ def judge(ballots: Sequence[Ballot], quorum: Quorum) -> Verdict:
     inputs = sorted({name for ballot in ballots for name in ballot.inputs})
     pivotal = tuple(name for name in inputs if _base(_without(ballots, name), quorum) is not Decision.INCREASE)
     vetoes = tuple(
-        vote.family for vote in votes if 2 * (vote.less + vote.lost) > vote.more + vote.less + vote.hold + vote.lost
+        vote.family for vote in votes if _could_ask_for_less([one for one in ballots if one.family is vote.family])
     )
     decision = Decision.NO_ACTION if pivotal or vetoes else Decision.INCREASE
     return Verdict(decision, base, votes, quorum, pivotal, vetoes)
@@ -155,7 +159,7 @@ def flips(ballots: Sequence[Ballot], quorum: Quorum) -> tuple[tuple[str, Stance,
         for stance in Stance:
             if stance is ballot.stance:
                 continue
-            changed = [*ballots[:at], replace(ballot, stance=stance, lost=False), *ballots[at + 1 :]]
+            changed = [*ballots[:at], replace(ballot, stance=stance, lost=False, awaits=()), *ballots[at + 1 :]]
             outcome = judge(changed, quorum).decision
             if outcome is not now:
                 found.append((ballot.member, stance, outcome))
@@ -167,6 +171,23 @@ def _base(ballots: Sequence[Ballot], quorum: Quorum) -> Decision:
     if count(Stance.LESS):
         return Decision.DECREASE
     return Decision.INCREASE if quorum.met(count(Stance.MORE)) else Decision.NO_ACTION
+
+
+def _could_ask_for_less(members: Sequence[Ballot]) -> bool:
+    """Whether missing votes could give a family a majority for less; one that was never heard has none to miss."""
+    if all(ballot.stance is None for ballot in members):
+        return any(ballot.due or ballot.lost for ballot in members)
+    absent = {name for ballot in members for name in ballot.awaits}
+    return any(_asks_for_less(members, name) for name in (None, *absent))
+
+
+def _asks_for_less(members: Sequence[Ballot], brought: str | None) -> bool:
+    """A strict majority for less, were it asked by every vote that was lost or that rests on what is `brought`."""
+    stances = [
+        Stance.LESS if brought in ballot.awaits or (ballot.stance is None and ballot.lost) else ballot.stance
+        for ballot in members
+    ]
+    return 2 * stances.count(Stance.LESS) > len(stances) - stances.count(None)
 
 
 def _without(ballots: Sequence[Ballot], observation: str) -> list[Ballot]:

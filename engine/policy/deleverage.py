@@ -1,8 +1,9 @@
 """What mends a loan whose health is short: idle coins first, then its debt out of its own collateral (D17, S30)."""
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -26,6 +27,7 @@ _LEFT = 1.02
 _MOST_ROUNDS = 8
 _ENOUGH = 1e-9
 _CENT = 0.01
+_LEAST = 1.0  # USD: a round for less costs more gas than it mends
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +112,8 @@ def reliefs(
     room: Mapping[str, float],
 ) -> tuple[Relief, ...]:
     """
-    One for each loan whose stressed factor is under its limit, the least healthy first; empty where none is.
+    One for each loan whose stressed factor is under its limit, the least healthy first; empty where none is. Debts to
+    one market stand on the same collateral: each is mended, by code, for what those before it left short.
 
     The layers, each no larger than the shortfall needs: idle coins of the debt repay it; other idle collateral is
     supplied; and where the factor as it stands asks for less debt (below 1.25), stablecoins, idle ones first and then
@@ -126,17 +129,21 @@ def reliefs(
     ------
     D17; S30.
     """
-    left, found = _beyond_dues(book, idle, view, funding, policy), []
-    owing = {
-        (p.instrument.market, p.instrument.asset) for p in book if isinstance(p.instrument, LendingDebt) and p.quantity
-    }
-    sick = (_Loan(book, market, asset, view, scenarios, funding, policy) for market, asset in owing)
-    for loan in sorted(sick, key=lambda loan: (loan.health, loan.market)):
-        if loan.short > _ENOUGH:
-            found.append(_relief(loan, left, room.get(loan.market, 0.0)))
-            for code, tokens in found[-1].used.items():
-                left[code] = left.get(code, 0.0) - tokens
+    left, owing = _beyond_dues(book, idle, view, funding, policy), _owing(book)
+    pools = (_Pool(book, market, view, scenarios, funding, policy) for market in owing)
+    found: list[Relief] = []
+    for pool in sorted(pools, key=lambda pool: (pool.health, pool.market)):
+        found += _mended(pool, owing[pool.market], left, room.get(pool.market, 0.0))
     return tuple(found)
+
+
+def _owing(book: Book) -> dict[str, list[Currency]]:
+    """What is owed to each market, by code."""
+    debts = [p.instrument for p in book if isinstance(p.instrument, LendingDebt) and p.quantity]
+    return {
+        market: sorted({debt.asset for debt in debts if debt.market == market}, key=lambda asset: asset.code)
+        for market in {debt.market for debt in debts}
+    }
 
 
 def _beyond_dues(
@@ -152,57 +159,61 @@ def _beyond_dues(
     return left
 
 
-def _relief(loan: "_Loan", idle: Mapping[str, float], room: float) -> Relief:
-    health, stressed = loan.health, loan.stressed
-    left = dict(idle)
+def _mended(pool: "_Pool", assets: Sequence[Currency], idle: dict[str, float], room: float) -> list[Relief]:
+    """
+    The reliefs of one market's debts, each for what those before it left short; `idle` keeps what none of them took.
+
+    The last one says what the market still lacks, for all of them.
+    """
+    found: list[Relief] = []
+    opening = pool.health, pool.stressed
+    for asset in assets:
+        if pool.short > _ENOUGH:
+            found.append(_relief(_Loan(pool, asset), opening, idle, room))
+            room -= sum(tokens * pool.price(code) for code, tokens in found[-1].supply.items())
+            for code, tokens in found[-1].used.items():
+                idle[code] = idle.get(code, 0.0) - tokens
+    before = [replace(one, lacking=0.0) for one in found[:-1] if one.rounds or any(one.used.values())]
+    return [*before, *found[-1:]]
+
+
+def _relief(loan: "_Loan", opening: tuple[float, float], idle: Mapping[str, float], room: float) -> Relief:
+    pool, left = loan.pool, dict(idle)
     repay = loan.repay(left.pop(loan.asset.code, 0.0))
     supply: dict[str, float] = {}
     for code in sorted(left, key=lambda code: (code not in STABLES, code)):
-        if (tokens := loan.supply(code, min(left[code], room / loan.price(code)))) > 0:
+        if (tokens := pool.supply(code, min(left[code], room / pool.price(code)))) > 0:
             supply[code], left[code] = tokens, left[code] - tokens
-            room -= tokens * loan.price(code)
+            room -= tokens * pool.price(code)
     rounds: list[Round] = []
-    if health_band(health) not in (HealthBand.OPEN, HealthBand.NO_NEW_DEBT):
+    if health_band(opening[0]) not in (HealthBand.OPEN, HealthBand.NO_NEW_DEBT):
         rounds += [one for code in sorted(STABLES & left.keys()) if (one := loan.swap(code, left[code]))]
-        while loan.short > _ENOUGH and len(rounds) < _MOST_ROUNDS and (one := loan.unwind()):
+        while pool.short > _ENOUGH and len(rounds) < _MOST_ROUNDS and (one := loan.unwind()):
             rounds.append(one)
-    return Relief(
-        loan.market,
-        loan.asset,
-        health,
-        stressed,
-        (loan.health, loan.stressed),
-        repay,
-        supply,
-        tuple(rounds),
-        loan.still_to_repay,
-    )
+    after = pool.health, pool.stressed
+    return Relief(pool.market, loan.asset, *opening, after, repay, supply, tuple(rounds), loan.still_to_repay)
 
 
-class _Loan:
-    """One loan as it is mended: what secures it and what is owed, now (first element) and in every scenario."""
+class _Pool:
+    """
+    One lending market as its loans are mended: what secures them, what is owed, what it still holds and can pay out.
+
+    `secured` and `owed` are USD now (first element) and in every scenario; `held` are supplied tokens, over all
+    venues, and `free` those the market can pay out.
+    """
 
     def __init__(
-        self,
-        book: Book,
-        market: str,
-        asset: Currency,
-        view: PricingView,
-        scenarios: Scenarios,
-        funding: Funding,
-        policy: Policy,
+        self, book: Book, market: str, view: PricingView, scenarios: Scenarios, funding: Funding, policy: Policy
     ) -> None:
-        self.market, self.asset = market, asset
-        self._view, self._funding, self._policy = view, funding, policy
-        self._cells = Scenarios.now().and_then(scenarios)
-        self._secured, self._owed = loans_by_scenario(book, view, self._cells, funding.thresholds)[market]
-        self._debt_unit = unit_values(LendingDebt(market, asset), view, self._cells.as_debtor())
-        self._debt = abs(book.held(LendingDebt(market, asset)).to_float())
-        self._held = {
-            p.instrument.currency: float(p.quantity)
-            for p in book
-            if isinstance(p.instrument, LendingSupply) and p.instrument.market == market
-        }
+        self.market, self.book, self.view, self.funding = market, book, view, funding
+        self.cells = Scenarios.now().and_then(scenarios)
+        self.secured, self.owed = loans_by_scenario(book, view, self.cells, funding.thresholds)[market]
+        self.target, self.slippage = policy.limits.health_factor_min, float(policy.costs.slippage)
+        self.held: defaultdict[Currency, float] = defaultdict(float)
+        for position in book:
+            if isinstance(position.instrument, LendingSupply) and position.instrument.market == market:
+                self.held[position.instrument.currency] += float(position.quantity)
+        self.free = {code: tokens for (name, code), tokens in funding.free.items() if name == market}
 
     @property
     def health(self) -> float:
@@ -219,65 +230,100 @@ class _Loan:
         """USD of collateral at its thresholds that the worst scenario lacks; not positive where the limit holds."""
         return float(self._short().max())
 
-    @property
-    def still_to_repay(self) -> float:
-        """USD of debt whose repayment would mend what is left."""
-        return self._needed(self._target * self._debt_unit) * float(self._debt_unit[0])
-
     def price(self, code: str) -> float:
         """USD of a token now."""
-        return self._view.token_usd[code]
+        return self.view.token_usd[code]
 
-    def repay(self, tokens: float) -> float:
-        """Repay out of idle coins; returns how many it took."""
-        taken = min(self._needed(self._target * self._debt_unit), tokens, self._debt)
-        self._paid_back(taken)
-        return taken
+    def movable(self, code: str) -> float:
+        """Tokens that one transaction may move."""
+        return self.funding.cap / self.price(code)
 
     def supply(self, code: str, tokens: float) -> float:
         """Add idle collateral; returns how many tokens it took, none that do not secure debt here."""
-        counts = self._funding.thresholds.get((self.market, code), 0.0)
+        counts = self.funding.thresholds.get((self.market, code), 0.0)
         if not (counts > 0 and tokens > 0):
             return 0.0
-        worth = token_usd(code, self._view, self._cells) * counts
-        taken = min(self._needed(worth), tokens)
-        self._secured = self._secured + taken * worth
+        worth = token_usd(code, self.view, self.cells) * counts
+        taken = min(self.needed(worth), tokens)
+        self.secured = self.secured + taken * worth
+        return taken
+
+    def withdraw(self, currency: Currency, tokens: float, secures: Floats) -> None:
+        """Take supplied tokens out, each of which secures so many USD."""
+        self.held[currency] -= tokens
+        self.free[currency.code] -= tokens
+        self.secured = self.secured - tokens * secures
+
+    def needed(self, gain: Floats) -> float:
+        """Tokens that mend every scenario, where each token gains so much; without bound where one gains nothing."""
+        short = np.maximum(self._short(), 0.0)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            each = np.where(short > _ENOUGH, np.where(gain > 0, short / gain, np.inf), 0.0)
+        return float(each.max())
+
+    def _factors(self) -> Floats:
+        return np.divide(self.secured, self.owed, out=np.full_like(self.owed, np.inf), where=self.owed > _ENOUGH)
+
+    def _short(self) -> Floats:
+        return self.target * self.owed - self.secured
+
+
+class _Loan:
+    """What is owed of one token to a pool."""
+
+    def __init__(self, pool: _Pool, asset: Currency) -> None:
+        self.pool, self.asset = pool, asset
+        owed = LendingDebt(pool.market, asset)
+        self._unit = unit_values(owed, pool.view, pool.cells.as_debtor())
+        self._debt = abs(pool.book.held(owed).to_float())
+
+    @property
+    def still_to_repay(self) -> float:
+        """USD of debt whose repayment would mend what is left."""
+        return self.pool.needed(self.pool.target * self._unit) * float(self._unit[0])
+
+    def repay(self, tokens: float) -> float:
+        """Repay out of idle coins; returns how many it took."""
+        taken = min(self.pool.needed(self.pool.target * self._unit), tokens, self._debt)
+        self._paid_back(taken)
         return taken
 
     def swap(self, code: str, tokens: float) -> Round | None:
         """Repay out of idle stablecoins of another kind."""
-        buys = self._buys(code)
-        taken = min(self._needed(self._target * buys * self._debt_unit), tokens, self._debt / buys)
-        return self._done(code, 0.0, taken, buys)
+        pool, buys = self.pool, self._buys(code)
+        needed = pool.needed(pool.target * buys * self._unit)
+        return self._done(code, 0.0, min(needed, tokens, self._debt / buys, pool.movable(code)), buys)
 
     def unwind(self) -> Round | None:
         """Repay out of the stablecoin of which most is supplied, as much as one withdrawal allows."""
-        stable = [currency for currency in self._held if currency.code in STABLES]
+        pool = self.pool
+        stable = [currency for currency in pool.held if currency.code in STABLES]
         best: Round | None = None
-        for currency in sorted(stable, key=lambda currency: -self._held[currency] * self.price(currency.code)):
+        for currency in sorted(stable, key=lambda currency: -pool.held[currency] * pool.price(currency.code)):
             best = best or self._unwound(currency)
         return best
 
     def _unwound(self, currency: Currency) -> Round | None:
-        code, buys = currency.code, self._buys(currency.code)
-        supply = LendingSupply(self.market, currency)
-        counts = threshold_of(supply, self._funding.thresholds)
-        secures = unit_values(supply, self._view, self._cells) * counts
-        cushion = float(self._secured[0] - _LEFT * self._owed[0])
+        pool, code, buys = self.pool, currency.code, self._buys(currency.code)
+        supply = LendingSupply(pool.market, currency)
+        counts = threshold_of(supply, pool.funding.thresholds)
+        secures = unit_values(supply, pool.view, pool.cells) * counts
+        cushion = float(pool.secured[0] - _LEFT * pool.owed[0])
         taken = min(
-            self._needed(self._target * buys * self._debt_unit - secures),
-            self._held[currency],
-            self._funding.free.get((self.market, code), 0.0),
+            pool.needed(pool.target * buys * self._unit - secures),
+            pool.held[currency],
+            pool.free.get(code, 0.0),
+            pool.movable(code),
             self._debt / buys,
             max(cushion, 0.0) / float(secures[0]) if counts > 0 else math.inf,
         )
-        if taken > 0:
-            self._held[currency] -= taken
-            self._secured = self._secured - taken * secures
+        if taken * pool.price(code) < _LEAST:
+            return None
+        pool.withdraw(currency, taken, secures)
         return self._done(code, taken, taken, buys)
 
     def _done(self, code: str, withdrawn: float, spent: float, buys: float) -> Round | None:
-        if spent * self.price(code) < 1.0:
+        if spent * self.pool.price(code) < _LEAST:
             return None
         self._paid_back(spent * buys)
         return Round(code, withdrawn, spent, spent * buys)
@@ -286,25 +332,8 @@ class _Loan:
         """Tokens of the debt that one of these surely buys: at par of the two prices, less slippage."""
         if code == self.asset.code:
             return 1.0
-        return self.price(code) * (1.0 - float(self._policy.costs.slippage)) / float(self._debt_unit[0])
+        return self.pool.price(code) * (1.0 - self.pool.slippage) / float(self._unit[0])
 
     def _paid_back(self, tokens: float) -> None:
         self._debt -= tokens
-        self._owed = np.maximum(self._owed - tokens * self._debt_unit, 0.0)
-
-    @property
-    def _target(self) -> float:
-        return self._policy.limits.health_factor_min
-
-    def _factors(self) -> Floats:
-        return np.divide(self._secured, self._owed, out=np.full_like(self._owed, np.inf), where=self._owed > _ENOUGH)
-
-    def _short(self) -> Floats:
-        return self._target * self._owed - self._secured
-
-    def _needed(self, gain: Floats) -> float:
-        """Tokens that mend every scenario, where each token gains so much; without bound where one gains nothing."""
-        short = np.maximum(self._short(), 0.0)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            each = np.where(short > _ENOUGH, np.where(gain > 0, short / gain, np.inf), 0.0)
-        return float(each.max())
+        self.pool.owed = np.maximum(self.pool.owed - tokens * self._unit, 0.0)

@@ -1,6 +1,7 @@
 """What a book holds already, as the condors and hedges it is made of."""
 
 from collections import defaultdict
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -24,8 +25,8 @@ class Holdings:
     The condor sleeve taken apart: lots of each condor, and of each option owned beside them.
 
     `packages` are conversions and reversals, set apart before anything is paired (D27). `rest` is everything else
-    of the book, of either engine: cash, loans, and what cannot be traded here because it has no two-sided quote or
-    is a short option without its wings.
+    of the book, of either engine: cash, loans, what cannot be traded here because it has no two-sided quote, and
+    short options of no condor with the long ones that bound them.
     """
 
     condors: tuple[tuple[CondorOffer, int], ...]
@@ -38,37 +39,61 @@ class Holdings:
         """All that stays as it is: the rest and the packages."""
         return self.rest.plus(position for package in self.packages for position in package.positions)
 
+    def kept_options(self, view: PricingView) -> list[VanillaOption]:
+        """The contracts of the rest whose series has a smile: what they bring belongs to the book's tail."""
+        options = (p.instrument for p in self.rest if isinstance(p.instrument, VanillaOption))
+        return [option for option in options if _has_smile(option, view)]
+
 
 def holdings(book: Book, view: PricingView) -> Holdings:
     """
     The book as condors, hedges and the rest, at this market's quotes.
 
     Within an expiry the short put nearest the money goes with the nearest short call, and with the wings whose
-    widths differ least, the narrowest first: however they are paired, the book owes the same at settlement.
+    widths differ least, the narrowest first: however they are paired, the book owes the same at settlement. A long
+    option is a hedge only beyond those that bound the shorts left over: a wing is never offered for sale (S01).
     """
     apart = arb_packages(book, Carry(view.asof))
     plain = tuple(p for p in apart.rest if not _traded_here(p))
-    expiries: defaultdict[tuple[str, datetime], Lots] = defaultdict(dict)
-    for position in apart.rest:
-        if _traded_here(position) and isinstance(position.instrument, VanillaOption):
-            legs = expiries[position.instrument.root, position.instrument.expiry]
-            legs[position.instrument] = legs.get(position.instrument, 0) + int(position.quantity)
     condors: list[tuple[CondorOffer, int]] = []
-    left: Lots = {}
-    for key in sorted(expiries):
-        remaining = expiries[key]
+    kept: Lots = {}
+    spare: Lots = {}
+    for remaining in _by_expiry(apart.rest):
         for condor, count in taken_apart(remaining):
             offer = _condor_offer(condor, view)
             if offer is None:
                 _add(remaining, condor, count)
             else:
                 condors.append((offer, count))
-        left |= {option: count for option, count in remaining.items() if count}
-    offered = {option: _hedge_offer(option, view) for option, count in left.items() if count > 0}
-    hedges = tuple((offer, left[option]) for option, offer in offered.items() if offer is not None)
-    sold = {offer.option for offer, _ in hedges}
-    others = tuple(_position(option, count) for option, count in left.items() if option not in sold)
-    return Holdings(tuple(condors), hedges, Book(plain + others), apart.packages)
+        bounded = shorts_with_wings(remaining)
+        kept |= bounded
+        spare |= {option: free for option, count in remaining.items() if (free := count - bounded.get(option, 0))}
+    offered = {option: _hedge_offer(option, view) for option in spare}
+    hedges = tuple((offer, spare[option]) for option, offer in offered.items() if offer is not None)
+    fixed = [_position(option, count) for option, count in kept.items()]
+    fixed += [_position(option, count) for option, count in spare.items() if offered[option] is None]
+    return Holdings(tuple(condors), hedges, Book(plain).plus(fixed), apart.packages)
+
+
+def condors_held(book: Book, asof: datetime) -> list[tuple[IronCondor, int]]:
+    """The condors of a book with their lots, quoted now or not."""
+    rest = arb_packages(book, Carry(asof)).rest
+    return [found for legs in _by_expiry(rest) for found in taken_apart(legs)]
+
+
+def one_lot(condor: IronCondor) -> Book:
+    """One condor sold."""
+    return Book(tuple(_position(leg, sign) for leg, sign in zip(condor.legs, condor.quantities, strict=True)))
+
+
+def _by_expiry(book: Iterable[Position]) -> list[Lots]:
+    """Lots of each option traded here, one mapping for each root and expiry, in order."""
+    expiries: defaultdict[tuple[str, datetime], Lots] = defaultdict(dict)
+    for position in book:
+        if _traded_here(position) and isinstance(position.instrument, VanillaOption):
+            legs = expiries[position.instrument.root, position.instrument.expiry]
+            legs[position.instrument] = legs.get(position.instrument, 0) + int(position.quantity)
+    return [expiries[key] for key in sorted(expiries)]
 
 
 def taken_apart(legs: Lots) -> list[tuple[IronCondor, int]]:
@@ -79,6 +104,31 @@ def taken_apart(legs: Lots) -> list[tuple[IronCondor, int]]:
         _add(legs, condor, -count)
         found.append((condor, count))
     return found
+
+
+def shorts_with_wings(legs: Lots) -> Lots:
+    """
+    The short options of one expiry, and for each a long one of its right, the nearest strike first.
+
+    Any long of the same right and expiry bounds a short; of two as near the one farther out of the money is taken.
+    """
+    kept = {option: count for option, count in legs.items() if count < 0}
+    for short, count in sorted(kept.items(), key=lambda held: _outward(held[0])):
+        bare = -count
+        for wing in sorted((o for o, q in legs.items() if q > 0 and o.right is short.right), key=_nearest(short)):
+            taken = min(bare, legs[wing] - kept.get(wing, 0))
+            if taken:
+                kept[wing], bare = kept.get(wing, 0) + taken, bare - taken
+    return kept
+
+
+def _outward(option: VanillaOption) -> Decimal:
+    """Rises as an option moves out of the money."""
+    return option.right.sign * option.strike
+
+
+def _nearest(short: VanillaOption) -> Callable[[VanillaOption], tuple[Decimal, Decimal]]:
+    return lambda wing: (abs(wing.strike - short.strike), -_outward(wing))
 
 
 def _next_condor(legs: Lots) -> IronCondor | None:
@@ -129,10 +179,14 @@ def _condor_offer(condor: IronCondor, view: PricingView) -> CondorOffer | None:
 
 def _hedge_offer(option: VanillaOption, view: PricingView) -> HedgeOffer | None:
     side = _sides(option, view)
-    known = (option.root, option.expiry)
-    if side is None or not (known in view.smiles or known in view.vix_smiles):
+    if side is None or not _has_smile(option, view):
         return None
     return HedgeOffer(option, side[1], 0.5 * (side[0] + side[1]))
+
+
+def _has_smile(option: VanillaOption, view: PricingView) -> bool:
+    series = option.root, option.expiry
+    return series in view.smiles or series in view.vix_smiles
 
 
 def _sides(option: VanillaOption, view: PricingView) -> tuple[float, float] | None:

@@ -1,7 +1,7 @@
 """What the evidence of one close says: regime, rules that stand, votes, and what follows for risk and hedge."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import date
 
 import numpy as np
@@ -9,8 +9,9 @@ import numpy as np
 from engine.policy.consensus import Ballot, Decision, Quorum, Stance, Verdict, flips, judge
 from engine.policy.regime import LeverageCurve, Regime, ZoneLevels, regime
 from engine.policy.rule import Act, Finding, findings
+from engine.policy.rule_reach import no_looser
 from engine.policy.rulebook import Rulebook, ballots, compiled
-from engine.policy.ruling import Ruling
+from engine.policy.ruling import MeetingAction, Ruling
 from engine.policy.settings import Policy, RegimeSettings
 from engine.signals.catalogue import FIXED, by_name
 from engine.signals.columns import Axis, Signal, SignalTable, read
@@ -30,7 +31,8 @@ class Judgement:
     the share of the borrow sleeve's target that may stand (X07); `armed` are layers, `frozen` what may not
     grow ("loan", "defi", "all"), also where the feed of a rule that freezes it went missing (F89);
     `favoured` are domains and tenors. `verdict` says whether risk may be added. `meetings` are the policy
-    calendar's days, past and scheduled.
+    calendar's days, past and scheduled. `meeting` says what one of them does to risk now beyond the rules (X08):
+    `reduce` ahead of and around it, `increase` after its minutes, else `freeze`.
     """
 
     table: SignalTable
@@ -46,10 +48,11 @@ class Judgement:
     beta_binds: bool
     rolls: bool
     meetings: tuple[date, ...] = ()
+    meeting: MeetingAction = MeetingAction.FREEZE
 
     @property
     def leverage(self) -> float:
-        """Zero while a rule freezes loans, the sleeve or everything, else the regime's multiplier."""
+        """Zero while loans, the sleeve or everything are frozen, else the regime's multiplier."""
         return 0.0 if self.frozen & {"loan", "defi", "all"} else self.regime.leverage
 
     @property
@@ -59,9 +62,14 @@ class Judgement:
 
     @property
     def sleeve_factor(self) -> float:
-        """What the beta of the volatility complex makes of the sleeve's target; one where it is unseen (S51)."""
+        """
+        What the beta of the volatility complex makes of the sleeve's target; one where it is unseen (S51).
+
+        An increase after the minutes applies a factor above one a second time, within the cap (X08, X05).
+        """
         factor = self.table.panel().value("complex_factor")
-        return 1.0 if factor is None else factor
+        standing = 1.0 if factor is None else factor
+        return standing * max(standing, 1.0) if self.meeting is MeetingAction.INCREASE else standing
 
     @property
     def ruling(self) -> Ruling:
@@ -70,6 +78,10 @@ class Judgement:
         if self.verdict.decision is not Decision.INCREASE:
             stops.append(f"the committee decides {self.verdict.decision}")
         stops += [_stop(each) for each in self.findings if _freezes(each)]
+        if self.meeting is MeetingAction.REDUCE:
+            stops.append("a policy meeting is near, and fomc.action is reduce (X08)")
+        elif self.regime.frozen:
+            stops.append("a policy meeting freezes new risk (X08)")
         if not self.regime.leverage:
             stops.append(f"VIX {self.regime.vix:.2f} bears no leverage (X07)")
         return Ruling(
@@ -95,8 +107,10 @@ def signals_for(meetings: Sequence[date], sessions: Days, settings: RegimeSettin
 
 
 def rulebook(policy: Policy, signals: Sequence[Signal]) -> Rulebook:
-    """The policy's rules and seats held against the signals. Raises `ConfigError` with the key path."""
-    return compiled(policy.rules, policy.members, by_name(signals), [layer.name for layer in policy.layers])
+    """The policy's rules and seats held against the signals and its limits. Raises `ConfigError` with the key path."""
+    book = compiled(policy.rules, policy.members, by_name(signals), [layer.name for layer in policy.layers])
+    no_looser(book.rules, "borrow_rate", float(policy.limits.borrow_rate_max), "limits.borrow_rate_max")
+    return book
 
 
 def judgement(
@@ -118,23 +132,28 @@ def judgement(
 
     Raises `MissingQuote` without a VIX of the last close, `ConfigError` for a rule that means nothing.
     """
-    signals = signals_for(meetings, axis.days if sessions is None else sessions, policy.regime)
+    days = axis.days if sessions is None else sessions
+    signals = signals_for(meetings, days, policy.regime)
     book = rulebook(policy, signals)
-    table = read(observations, axis, signals)
-    return replace(conclude(table, book, policy), meetings=tuple(meetings))
+    return conclude(read(observations, axis, signals), book, policy, meetings=meetings, sessions=days)
 
 
-def conclude(table: SignalTable, book: Rulebook, policy: Policy) -> Judgement:
-    """The judgement over signals that are read already."""
-    zones = policy.regime
-    state = regime(table, zone_levels(zones), leverage_curve(zones))
+def conclude(
+    table: SignalTable, book: Rulebook, policy: Policy, *, meetings: Sequence[date] = (), sessions: Days | None = None
+) -> Judgement:
+    """The judgement over signals that are read already; meetings and sessions as for `judgement`."""
+    zones, terms = policy.regime, policy.consensus
+    state = regime(table, zone_levels(zones), leverage_curve(zones), meetings=meetings, sessions=sessions)
     found = findings(book.rules, table)
-    cast = tuple(vote for vote in ballots(book.members, table) if vote.family in policy.consensus.families)
-    verdict = judge(cast, Quorum(policy.consensus.needed, len(policy.consensus.families)))
+    cast = tuple(vote for vote in ballots(book.members, table, terms.expected) if vote.family in terms.families)
+    verdict = judge(cast, Quorum(terms.needed, len(terms.families)))
     effects = [effect for each in found if each.fires for effect in each.rule.then]
     score = float(np.clip(sum(effect.amount for effect in effects if effect.act is Act.SCORE), -1.0, 1.0))
     named = {act: frozenset(effect.what for effect in effects if effect.act is act) for act in Act}
     frozen = {effect.what for each in found if _freezes(each) for effect in each.rule.then if effect.act is Act.FREEZE}
+    meeting = _meeting(table, policy.fomc.action, verdict, frozen)
+    if state.frozen or meeting is MeetingAction.REDUCE:
+        frozen.add("all")
     return Judgement(
         table=table,
         regime=state,
@@ -148,7 +167,20 @@ def conclude(table: SignalTable, book: Rulebook, policy: Policy) -> Judgement:
         favoured=named[Act.FAVOUR],
         beta_binds="beta" in named[Act.BIND],
         rolls=bool(named[Act.ROLL]),
+        meetings=tuple(meetings),
+        meeting=meeting,
     )
+
+
+def _meeting(table: SignalTable, action: MeetingAction, verdict: Verdict, frozen: Collection[str]) -> MeetingAction:
+    """What a policy meeting does to risk now, of what the policy lets it do (X08)."""
+    panel = table.panel()
+    if action is MeetingAction.REDUCE and (panel.value("fomc_watch") or panel.value("fomc_window")):
+        return MeetingAction.REDUCE
+    hinted = panel.value("fomc_minutes") and panel.value("policy_divergence")
+    if action is MeetingAction.INCREASE and hinted and verdict.decision is Decision.INCREASE and not frozen:
+        return MeetingAction.INCREASE
+    return MeetingAction.FREEZE
 
 
 def _freezes(found: Finding) -> bool:

@@ -1,5 +1,6 @@
 """Which of the layers proposed the book bears: what each costs against what the whole earns (S57)."""
 
+import math
 from collections.abc import Iterable, Mapping
 
 from engine.market import MarketSnapshot
@@ -53,7 +54,7 @@ def borne(
         cases,
         capital=capital,
         years=_HORIZON,
-        earns=project_return(wanted, rate=snapshot.rates.rate(_QUARTER)),
+        earns=project_return(wanted, rate=math.expm1(snapshot.rates.rate(_QUARTER))),
         wacc=wacc,
         carried=wanted.carry / capital,
         carry_budget=float(policy.hedge.carry_budget),

@@ -149,6 +149,7 @@ def capacity(
         high_vol=ruling.high_vol,
         measure=columns.measure.name,
         session_bought=session_bought,
+        carried=columns.carried(held.rest),
     )
 
 

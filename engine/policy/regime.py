@@ -1,5 +1,6 @@
 """Which market this is: the zone of VIX, the way its curve runs, and the leverage it bears."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -9,6 +10,7 @@ import numpy as np
 from engine.errors import InputError, MissingQuote
 from engine.market import Floats
 from engine.signals.columns import SignalTable
+from engine.signals.meetings import Days, session_distance
 
 
 class Zone(StrEnum):
@@ -124,9 +126,21 @@ class Regime:
         return self.zone is Zone.HIGH
 
 
-def regime(table: SignalTable, levels: ZoneLevels, curve: LeverageCurve) -> Regime:
+def regime(
+    table: SignalTable,
+    levels: ZoneLevels,
+    curve: LeverageCurve,
+    *,
+    meetings: Sequence[date] = (),
+    sessions: Days | None = None,
+) -> Regime:
     """
     The regime at the last close of a signal table.
+
+    Parameters
+    ----------
+    meetings : policy announcement days, past and scheduled
+    sessions : session days around them, by which they are counted; the table's own where not given
 
     Zone and leverage are worked out over the table's whole axis, since both remember. Raises `MissingQuote`
     where VIX is unseen at the last close: nothing is decided without it.
@@ -151,6 +165,22 @@ def regime(table: SignalTable, levels: ZoneLevels, curve: LeverageCurve) -> Regi
     reasons = (
         f"VIX {vix:.2f}: {zone}, leverage {multiplier:.2f} of full (X07)",
         f"curve in {structure} by {' and '.join(curve_of.inputs)} (D09)" if curve_of.seen else f"curve: {curve_of.why}",
-        "policy meeting: " + ("new risk frozen (X08)" if meeting else "unseen" if meeting is None else "none near"),
+        "policy meeting: "
+        + ("new risk frozen (X08), " if meeting else "")
+        + _next_meeting(panel.at.date(), meetings, table.axis.days if sessions is None else sessions),
     )
     return Regime(panel.at.date(), vix, zone, multiplier, structure, bool(meeting), reasons)
+
+
+def _next_meeting(day: date, meetings: Sequence[date], sessions: Days) -> str:
+    """The first meeting not yet past and how far off it is: in sessions, in days where the calendar ends before it."""
+    ahead = min((meeting for meeting in meetings if meeting >= day), default=None)
+    if ahead is None:
+        return "none scheduled" if meetings else "no calendar"
+    if ahead == day:
+        return f"{ahead} is today"
+    if np.datetime64(ahead) > sessions[-1]:
+        count, unit = (ahead - day).days, "day"
+    else:
+        count, unit = int(session_distance(np.array([day], "datetime64[D]"), [ahead], sessions)[0, 0]), "session"
+    return f"next {ahead}, in {count} {unit}{'' if count == 1 else 's'}"

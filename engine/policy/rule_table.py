@@ -43,6 +43,7 @@ RULES: tuple[RuleText, ...] = (
         ["arm outer-intermediate"],
         "S09, S59, S63, X15: C line 4",
         "outer wings when volatility is in its upper range and momentum denies price",
+        until=["iv_percentile < 50%"],
     ),
     _rule(
         "outer-short",
@@ -50,6 +51,7 @@ RULES: tuple[RuleText, ...] = (
         ["arm outer-short"],
         "S10, S64, S65, X15: C line 6",
         "near wings when the VIX curve inverts and cash-flow multiples compress",
+        until=["term_slope >= 2%", "pcf_compressed is no"],
     ),
     _rule(
         "short-overlay",
@@ -269,7 +271,12 @@ RULES: tuple[RuleText, ...] = (
         "money moves from the index into volatility products",
     ),
 )
-"""The default table. Scores and the levels of seats not quoted from a seed are this policy's own choice (X10)."""
+"""
+The default table. Scores, and the levels of seats not quoted from a seed, are this policy's own choice (X10).
+
+So are the bands of the two add-rules (X15): a percentile under 50 % is the lower half of its range, and a curve up
+by 2 % is eight times what enters contango (D09).
+"""
 
 MEMBERS: tuple[MemberText, ...] = (
     _seat(

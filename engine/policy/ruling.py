@@ -2,6 +2,20 @@
 
 from dataclasses import dataclass
 from datetime import date
+from enum import StrEnum
+
+
+class MeetingAction(StrEnum):
+    """
+    What a policy meeting does to risk (X08); all three add none in the sessions around it.
+
+    `reduce` gives no leave to add and no leverage from the watch before the meeting on (D23). `increase` adds to the
+    sleeve once the minutes hint at divergence and the committee increases; limits under stress bind all the same.
+    """
+
+    INCREASE = "increase"
+    FREEZE = "freeze"
+    REDUCE = "reduce"
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,16 +4,19 @@ from decimal import Decimal, InvalidOperation
 from itertools import pairwise
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
+from engine.errors import ConfigError
 from engine.policy.bands import Band, GapPolicy
 from engine.policy.layer_text import LAYER_TEXTS, LayerText, layer_of
-from engine.policy.layers import Combine, LayerTable
+from engine.policy.layers import Combine, Layer, LayerTable
 from engine.policy.money_text import LOCAL_POOLS, PoolText, WaterfallSettings
 from engine.policy.outer_layer import OuterMode
 from engine.policy.rule_table import MEMBERS, RULES
 from engine.policy.rule_text import MemberText, RuleText
+from engine.policy.ruling import MeetingAction
 from engine.policy.shares import Share, share
+from engine.policy.wings import WingsRefused
 from engine.signals.panel import Family
 
 
@@ -159,7 +162,9 @@ class CostSettings(_Section):
 class CapitalSettings(_Section):
     """What equity costs."""
 
-    beta_levered: Annotated[float, Field(ge=0, le=5)] = Field(default=0.6, description="D14: CAPM beta of the equity")
+    beta_unlevered: Annotated[float, Field(ge=0, le=5)] = Field(
+        default=0.42, description="D14: CAPM beta of the equity as it would be without debt"
+    )
     equity_premium: Annotated[Share, Field(ge=0, le=1)] = Field(default=share("5%"), description="D14: a year")
     tax: Annotated[Share, Field(ge=0, lt=1)] = Field(default=share("0%"), description="D14: one rate for all sources")
 
@@ -177,6 +182,15 @@ class RegimeSettings(_Section):
     minutes_days: Annotated[int, Field(ge=1, le=60)] = Field(default=21, description="D23: days to the minutes")
 
 
+class FomcSettings(_Section):
+    """What a policy meeting does to risk."""
+
+    action: MeetingAction = Field(
+        default=MeetingAction.FREEZE,
+        description="X08: freeze around a meeting, reduce from the watch before it on, or increase after the minutes",
+    )
+
+
 class ConsensusSettings(_Section):
     """Who must agree before risk is added."""
 
@@ -185,6 +199,18 @@ class ConsensusSettings(_Section):
         default=(Family.TECHNICAL, Family.FUNDAMENTAL, Family.ONCHAIN),
         description="S87, D29: add volatility and liquidity for 3-of-5",
     )
+    expected: tuple[Family, ...] = Field(
+        default=(Family.TECHNICAL, Family.ONCHAIN),
+        description="D29: families always supplied, so that none heard is a loss; name each that is; own choice",
+    )
+
+    @field_validator("families", "expected")
+    @classmethod
+    def _each_once(cls, named: tuple[Family, ...]) -> tuple[Family, ...]:
+        twice = sorted({family.value for family in named if named.count(family) > 1})
+        if twice:
+            raise ValueError(f"{twice[0]} stands twice, and a family has one voice")
+        return named
 
 
 class LayeringSettings(_Section):
@@ -241,6 +267,7 @@ class Policy(_Section):
     costs: CostSettings = CostSettings()
     capital: CapitalSettings = CapitalSettings()
     regime: RegimeSettings = RegimeSettings()
+    fomc: FomcSettings = FomcSettings()
     consensus: ConsensusSettings = ConsensusSettings()
     layering: LayeringSettings = LayeringSettings()
     ladder: LadderSettings = LadderSettings()
@@ -285,5 +312,12 @@ class Policy(_Section):
     def layer_table(self) -> LayerTable:
         """The layers the rules may arm. Raises `ConfigError` for windows that overlap or shares that are not whole."""
         core = Band("core", self.core.dte_min, self.core.dte_max)
-        layers = tuple(layer_of(text, core) for text in self.layers)
+        layers = tuple(_layer(text, core) for text in self.layers)
         return LayerTable(layers, self.layering.outer_mode, self.layering.combine, self.layering.gap_policy)
+
+
+def _layer(text: LayerText, core: Band) -> Layer:
+    try:
+        return layer_of(text, core)
+    except WingsRefused as refused:
+        raise ConfigError(f"layers.{text.name}.wings = {text.wings!r}", why=refused.why, todo=refused.todo) from None

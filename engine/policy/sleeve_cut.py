@@ -73,7 +73,7 @@ def sleeve_cut(
             send[code] = send.get(code, 0.0) + moved
             left -= moved * price
             if market:
-                withdraw[market, code] = moved
+                withdraw[market, code] = withdraw.get((market, code), 0.0) + moved
     return SleeveCut(found.share, usd, withdraw, send, max(left, 0.0))
 
 

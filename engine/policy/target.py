@@ -178,10 +178,11 @@ def target(
     """
     scenarios = measure.scenarios
     choice = menu(snapshot, view, book, policy, measure.ruling.meetings)
-    series = {(option.root, option.expiry) for option in choice.options}
+    options = [*choice.options, *choice.held.kept_options(view)]
+    series = {(option.root, option.expiry) for option in options}
     real = law is Law.REAL_WORLD
     beliefs = real_world(view, series, returns, premium=premium) if real else risk_neutral(view, series)
-    columns = Columns(view, scenarios, beliefs, choice.options, fee=fee_per_contract)
+    columns = Columns(view, scenarios, beliefs, options, fee=fee_per_contract)
     candidates = choice.candidates(columns, measure.limits.capital)
     idle = idle_tokens(book, view)
     mended = mending(book, view, scenarios, measure.limits, measure.funding, policy)

@@ -19,12 +19,16 @@ class WingBasis(StrEnum):
     PRICE = "price"
 
 
+class WingsRefused(ConfigError):
+    """A range of wings that does not run outward, or reaches past the whole of what it is a share of."""
+
+
 def _rising(near: float, far: float) -> None:
     if not (math.isfinite(near) and math.isfinite(far) and 0 < near <= far < 1):
-        raise ConfigError(
-            f"wing range {near} to {far} refused",
-            why="shares are decimals with 0 < near <= far < 1",
-            todo="write 0.15 and 0.20 for 15 to 20 %",
+        raise WingsRefused(
+            f"wings from {100 * near:g}% to {100 * far:g}% refused",
+            why="shares run outward, above 0% and under 100% (X03)",
+            todo='write the nearer first, as in "5% to 7% out of the money"',
         )
 
 

@@ -1,13 +1,14 @@
 """Where the result between two marks came from, to the cent: the attribution that a mark keeps (D36)."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 
 from engine.entries import Entry
 from engine.errors import DoesNotReconcile, MissingQuote
 from engine.instruments import Cash, Instrument, VanillaOption
 from engine.ledger.accounts import held_at
-from engine.ledger.attribution import Snapshot, attribute
+from engine.ledger.attribution import FLAGGED_FROM, Snapshot, attribute
 from engine.ledger.explained import unit_worth
 from engine.money import USD, Money
 from engine.positions import Book
@@ -67,6 +68,26 @@ def summed(days: Iterable[Parts]) -> dict[str, dict[str, int]]:
             for name, cents in row.items():
                 into[name] = into.get(name, 0) + cents
     return {engine: dict(sorted(row.items())) for engine, row in sorted(total.items())}
+
+
+@dataclass(frozen=True, slots=True)
+class Flagged:
+    """One engine's day whose residual its model does not explain, USD."""
+
+    day: date
+    engine: str
+    residual: Money
+    gross: Money
+
+
+def residuals_flagged(marks: Iterable[tuple[date, Parts]]) -> Iterator[Flagged]:
+    """Every engine's day with a residual beyond 2 % of its gross, the sum of its other parts without their signs."""
+    for day, parts in marks:
+        for engine, row in parts.items():
+            gross = sum(abs(cents) for name, cents in row.items() if name != UNEXPLAINED)
+            residual = row.get(UNEXPLAINED, 0)
+            if abs(residual) > FLAGGED_FROM * gross:
+                yield Flagged(day, engine, Money(residual, USD), Money(gross, USD))
 
 
 def _cash_per_unit(entry: Entry, option: VanillaOption, view: PricingView) -> float:

@@ -11,6 +11,7 @@ from engine.policy.consensus import Stance
 from engine.policy.judgement import Judgement
 from engine.policy.rule import Act, Finding
 from engine.policy.rule_text import MemberText
+from engine.policy.ruling import MeetingAction
 from engine.policy.selection import standing
 from engine.policy.target import Target
 from engine.policy.upkeep import Upkeep
@@ -88,7 +89,7 @@ def _ruling(judged: Judgement) -> str:
     if verdict.pivotal:
         said += f"; rests on {', '.join(verdict.pivotal)} alone, so nothing is added (S88)"
     if verdict.vetoed_by:
-        said += f"; lost votes in {', '.join(verdict.vetoed_by)} could ask for less (D29)"
+        said += f"; votes missing in {', '.join(verdict.vetoed_by)} could ask for less (D29)"
     return said
 
 
@@ -161,6 +162,8 @@ def _withheld(aim: Target, judged: Judgement) -> Iterator[str]:
         elif stopped and found.dropped:
             missing = ", ".join(found.dropped)
             yield f"{stopped} frozen: {found.rule.id} cannot be told, {missing} went missing (F89)"
+    if judged.meeting is MeetingAction.REDUCE:
+        yield "all frozen: a policy meeting is near, and fomc.action is reduce (X08)"
     for loan in aim.loans:
         if not loan.accepted:
             yield f"no loan from {loan.market}: {'; '.join(loan.reasons)}"

@@ -11,6 +11,7 @@ from engine.policy.sleeve import LoanDecision
 from engine.positions import Book, Position
 from engine.report.book_rows import LendingRow, PositionRow
 from engine.report.risk_rows import HeatMap, LimitRow, PayoffCurve, ScenarioRow, Unit
+from engine.risk.concentration import Stands
 from engine.risk.limits import LimitReading
 from engine.risk.scenarios import Scenarios
 from engine.risk.valuation import PricingView, book_values, unit_values
@@ -18,7 +19,7 @@ from engine.risk.valuation import PricingView, book_values, unit_values
 _SPOT_SHOCKS = (-0.10, -0.07, -0.05, -0.03, -0.01, 0.0, 0.01, 0.03, 0.05, 0.07, 0.10)
 _VOL_SHOCKS = (-0.05, 0.0, 0.05, 0.10, 0.20)
 _CURVE_POINTS = 121
-_SHARES = {"sleeve_cap", "drawdown_2sd", "session_new_outer"}
+_SHARES = {"sleeve_cap", "drawdown_2sd", "session_new_outer", *(f"{on}_cap" for on in Stands)}
 
 
 def limit_rows(readings: Iterable[LimitReading]) -> tuple[LimitRow, ...]:
@@ -32,6 +33,7 @@ def limit_rows(readings: Iterable[LimitReading]) -> tuple[LimitRow, ...]:
             unit=Unit.SHARE if reading.limit in _SHARES else Unit.RATIO,
             floor=not reading.most,
             binding=reading.binding,
+            subject=reading.subject,
         )
         for reading in readings
     )

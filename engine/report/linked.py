@@ -31,14 +31,22 @@ class Drawdown:
 
 def daily_returns(points: Sequence[NavPoint]) -> tuple[DayReturn, ...]:
     """
-    One return for every marked day after the first; none after a day on which nothing was worth anything.
+    One return for every marked day after the first, and for the first where all began on it: on what was paid in.
 
-    Linked, they are the time-weighted return.
+    None after a day on which nothing was worth anything. Linked, they are the time-weighted return.
     """
-    return tuple(
-        DayReturn(after.on, ((after.total - after.external).to_float() / before.total.to_float()) - 1.0)
-        for before, after in pairwise(points)
-        if before.total.units > 0
+    began = [
+        DayReturn(first.on, first.total.to_float() / first.external.to_float() - 1.0)
+        for first in points[:1]
+        if first.external.units > 0
+    ]
+    return (
+        *began,
+        *(
+            DayReturn(after.on, ((after.total - after.external).to_float() / before.total.to_float()) - 1.0)
+            for before, after in pairwise(points)
+            if before.total.units > 0
+        ),
     )
 
 

@@ -71,5 +71,5 @@ def _ends(name: str, begins: date, ends: date) -> tuple[date, date]:
         first = date.fromisoformat(f"{name}-01")
         return first, first.replace(day=calendar.monthrange(first.year, first.month)[1])
     if name.startswith(SINCE) and _DAY.fullmatch(name.removeprefix(SINCE)):
-        return date.fromisoformat(name.removeprefix(SINCE)), ends
+        return max(date.fromisoformat(name.removeprefix(SINCE)), begins), ends
     raise ValueError(name)

@@ -13,9 +13,10 @@ from engine.report.linked import daily_returns, drawdown
 from engine.report.performance import EngineReturn, PeriodReturn
 from engine.report.period_report import PeriodReport
 from engine.report.period_returns import BLENDED, engine_returns
+from engine.report.risk_rows import LimitRow, Unit
 from engine.report.valued import total
 
-USD_UNIT, RATE, BP = "USD", "rate", "bp"
+USD_UNIT, RATE, SHARE, BP = "USD", "rate", "share", "bp"
 
 
 def figures(report: PeriodReport) -> tuple[Figure, ...]:
@@ -181,12 +182,19 @@ def _balances(report: PeriodReport) -> Iterator[Figure]:
             yield Figure(f"balance.{kind}.{stem}", held, line.instrument, words, (legs,))
 
 
+def _named_limits(rows: Iterable[LimitRow]) -> Iterator[tuple[str, LimitRow]]:
+    """Limits by the name they keep from day to day, with whose each is where there are several."""
+    for row in rows:
+        yield ".".join(filter(None, (row.limit.partition(" (")[0], row.subject))), row
+
+
 def _from_mark(report: PeriodReport) -> Iterable[Figure]:
     if (mark := report.mark) is None:
         return
     words = f"kept with the mark of {mark.day}, made from snapshot {mark.snapshot[:8]} and policy {mark.policy[:8]}"
-    for row in mark.limits:
-        yield Figure(f"limit.{row.limit}", row.reading, row.unit.value, f"reading {words}")
+    for name, row in _named_limits(mark.limits):
+        unit = SHARE if row.unit is Unit.SHARE else row.unit.value
+        yield Figure(f"limit.{name}", row.reading, unit, f"{row.limit}; reading {words}")
     for ratio in mark.quick_ratios:
         yield Figure(
             f"quick_ratio.{ratio.of}.{ratio.days:g}d",

@@ -5,14 +5,15 @@ import hashlib
 import io
 from collections.abc import Iterable, Sequence
 
-from engine.ledger.attribution import NAMES
+from engine.ledger.attribution import FLAGGED_FROM, NAMES
 from engine.ledger.flat import as_cell
 from engine.money import USD, Money
 from engine.positions import Sleeve
 from engine.report import book_rows, book_tables
+from engine.report.day_parts import residuals_flagged
 from engine.report.figures import Figure
 from engine.report.linked import daily_returns, monthly
-from engine.report.period_figures import figures
+from engine.report.period_figures import RATE, SHARE, figures
 from engine.report.period_report import PeriodReport
 from engine.report.period_returns import BLENDED, engine_returns
 from engine.report.plain_values import Json, plain_value
@@ -24,6 +25,9 @@ from engine.report.wording import ABSENT, money, number, percent
 
 SCHEMA = "hedge.report-period/1"
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+_NAMED = 3
+"""How many flagged days an exception names."""
 
 
 def period_tables(report: PeriodReport) -> tuple[Table, ...]:
@@ -98,9 +102,22 @@ def exceptions(report: PeriodReport) -> tuple[str, ...]:
     found += [f"{-line.closing} in suspense ({line.account}): adopted, not explained" for line in suspended]
     if report.positive is not None and not report.positive.holds:
         found.append("the net return is not above zero at the worse of mid and liquidation (D15)")
+    found += _unexplained(report)
     if report.mark:
         found += [f"modelled: {label}" for label in report.mark.modelled]
     return tuple(found)
+
+
+def _unexplained(report: PeriodReport) -> list[str]:
+    """The days on which an engine's residual is above 2 % of its gross, the worst named (D36)."""
+    about = report.period
+    kept = ((mark.day, mark.parts) for mark in report.source.marks.between(about.opens, about.last))
+    found = sorted(residuals_flagged(kept), key=lambda one: -abs(one.residual.units))
+    if not found:
+        return []
+    named = "; ".join(f"{one.day} {one.engine} {money(one.residual)} of {money(one.gross)}" for one in found[:_NAMED])
+    more = f" and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
+    return [f"residual above {FLAGGED_FROM:.0%} of gross on {len(found)} engine-day(s) (D36): {named}{more}"]
 
 
 def provenance(report: PeriodReport) -> tuple[tuple[str, str], ...]:
@@ -226,7 +243,7 @@ def shown(found: Figure) -> str:
             return money(found.value)
         case str():
             return found.value
-        case float() | int() if found.unit in ("rate", "%"):
-            return percent(found.value, 4 if found.unit == "rate" else 2)
+        case float() | int() if found.unit in (RATE, SHARE):
+            return percent(found.value, 4 if found.unit == RATE else 2)
         case float() | int():
             return f"{number(found.value)} {found.unit}".rstrip()

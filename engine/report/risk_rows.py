@@ -24,7 +24,8 @@ class LimitRow:
     """
     One limit, in its own unit. `floor` is True where the reading must not fall below the level.
 
-    A limit that is not `binding` now is shown all the same; a reading beyond it is no breach.
+    A limit that is not `binding` now is shown all the same; a reading beyond it is no breach. `subject` is whose
+    reading it is where a limit holds for several: a market, a protocol.
     """
 
     limit: str
@@ -34,6 +35,7 @@ class LimitRow:
     unit: Unit
     floor: bool = False
     binding: bool = True
+    subject: str = ""
 
     @property
     def headroom(self) -> float:

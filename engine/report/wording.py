@@ -8,6 +8,8 @@ from decimal import Decimal
 from engine.money import Money
 from engine.report.performance import PeriodReturn
 from engine.report.risk_rows import Unit
+from engine.signals.columns import Signal
+from engine.signals.panel import Reading
 
 ABSENT = "n/a"
 """Shown where there is no figure."""
@@ -70,6 +72,15 @@ def reading_text(value: float | None, unit: str) -> str:
             return f"{10_000 * value:.1f} bp"
         case _:
             return f"{value:,.2f} {unit}"
+
+
+def meaning_text(reading: Reading, signal: Signal) -> str:
+    """What a reading means and, where there is more than one way to it, what it was worked out from this time."""
+    best = signal.ways[0].inputs
+    if not reading.seen or len(signal.ways) == 1:
+        return reading.why
+    stands_in = "" if reading.inputs == best else f", in place of {' and '.join(best)}"
+    return f"{reading.why}; here from {' and '.join(reading.inputs)}{stands_in}"
 
 
 def _with_unit(text: str, unit: str) -> str:

@@ -1,5 +1,6 @@
 """Every state a plan can leave the book in is held against every limit before anybody signs (faults 4.1)."""
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from decimal import Decimal
@@ -14,6 +15,8 @@ from engine.risk.session_cap import layer_max_loss
 _RAMP_VENUE = "offramp"
 _OUTER_ROLES = frozenset({"hedge", "outer"})
 _COSTS = 1e-3  # of a level: what half spreads and fees of taking risk off may move a share by
+
+_Key = tuple[str, str]  # a limit, and the market or protocol it is read for
 
 Readings = Callable[[Book, float], tuple[LimitReading, ...]]
 """All limits of a book, given the USD of maximum loss of outer layers that the plan has opened so far (D12)."""
@@ -57,16 +60,17 @@ def check(plan: Plan, book: Book, readings: Readings) -> CheckedPlan | tuple[Bre
     The plan with its worst readings, or every limit that some reachable state breaks.
 
     A plan that only takes risk off a book whose limits are broken already need not mend them at once: it may leave
-    none further broken than it found it, and break no other (X05, X17).
+    none further broken than it found it, each loan and protocol by itself, and break no other (X05, X17).
     """
-    breaches: dict[tuple[str, str], Breach] = {}
+    breaches: dict[tuple[_Key, str], Breach] = {}
     worst: dict[str, LimitReading] = {}
     found = {} if _takes_risk(plan.orders, book) else _broken(readings(book, 0.0))
     for state, reached, outer in reachable(book, plan.orders, plan.batches):
         for reading in readings(reached, outer):
-            if (breach := reading.breach()) and reading.headroom < found.get(reading.limit, 0.0):
+            key = reading.limit, reading.subject
+            if (breach := reading.breach()) and not reading.headroom >= found.get(key, 0.0):
                 named = replace(breach, detail=f"{state}; {breach.detail}")
-                breaches.setdefault((breach.limit, breach.source), named)
+                breaches.setdefault((key, breach.source), named)
             kept = worst.get(reading.limit)
             if kept is None or reading.headroom < kept.headroom:
                 worst[reading.limit] = reading
@@ -75,13 +79,17 @@ def check(plan: Plan, book: Book, readings: Readings) -> CheckedPlan | tuple[Bre
     return CheckedPlan(plan, {name: reading.reading for name, reading in worst.items()})
 
 
-def _broken(readings: Iterable[LimitReading]) -> dict[str, float]:
-    """Headroom, negative, of each limit that a book breaks, and what the costs of an order may take of it."""
-    found: dict[str, float] = {}
+def _broken(readings: Iterable[LimitReading]) -> dict[_Key, float]:
+    """
+    Headroom, negative, of each limit that a book breaks, and what the costs of an order may take of it.
+
+    A reading that is no number excuses nothing.
+    """
+    found: dict[_Key, float] = {}
     for reading in readings:
-        if reading.breach():
-            least = reading.headroom - _COSTS * abs(reading.level)
-            found[reading.limit] = min(least, found.get(reading.limit, least))
+        if reading.breach() and not math.isnan(reading.headroom):
+            key, least = (reading.limit, reading.subject), reading.headroom - _COSTS * abs(reading.level)
+            found[key] = min(least, found.get(key, least))
     return found
 
 
@@ -111,7 +119,7 @@ def _opened(order: Order, book: Book) -> float:
 def _lots(order: Order) -> int:
     if order.sleeve is not Sleeve.CONDOR:
         return 1
-    return int(min(abs(leg.quantity) for leg in order.legs))
+    return max(int(min(abs(leg.quantity) for leg in order.legs)), 1)
 
 
 def _part(order: Order, filled: int, lots: int) -> Order:

@@ -124,9 +124,15 @@ def book_drawdown(book: Book, view: PricingView, scenarios: Scenarios, capital: 
     `capital` is committed capital in USD, fixed before the trade; no borrowed money is in it. Raises
     `InputError` where it is not a positive number.
     """
+    losses, names = cell_losses(book, view, scenarios)
+    return _drawdown(losses, names, capital)
+
+
+def cell_losses(book: Book, view: PricingView, scenarios: Scenarios) -> tuple[Floats, tuple[str, ...]]:
+    """USD that a whole book loses in each scenario and at each opening settlement, and the names of these cells."""
     settled = soq_losses(book, view)
     losses = np.concatenate([borne_losses(book, view, scenarios), [loss for _, loss in settled]])
-    return _drawdown(losses, scenarios.names + tuple(name for name, _ in settled), capital)
+    return losses, scenarios.names + tuple(name for name, _ in settled)
 
 
 def rule_losses(book: Book, view: PricingView, scenarios: Scenarios) -> Floats:

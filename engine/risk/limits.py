@@ -48,7 +48,8 @@ class LimitReading:
     """
     One limit: `level` and `reading` in its own unit; `most` says whether the level is a maximum.
 
-    A limit that is not `binding` now is read all the same and breaks nothing.
+    `subject` is what is read where a limit holds for each of several: a lending market, a protocol. A limit that is
+    not `binding` now is read all the same and breaks nothing.
     """
 
     limit: str
@@ -58,6 +59,7 @@ class LimitReading:
     most: bool
     detail: str
     binding: bool = True
+    subject: str = ""
 
     @property
     def holds(self) -> bool:
@@ -119,7 +121,13 @@ def limit_readings(
     ]
     readings += [
         LimitReading(
-            "health_factor", "D16, D17", limits.health_factor_min, health, False, f"{market} after 2-SD joint stress"
+            "health_factor",
+            "D16, D17",
+            limits.health_factor_min,
+            health,
+            False,
+            f"{market} after 2-SD joint stress",
+            subject=market,
         )
         for market, health in health_factors(book, view, scenarios, thresholds).items()
     ]
@@ -174,23 +182,16 @@ def _sleeve(book: Book, view: PricingView, nav: float, limits: LimitSet) -> Limi
 
 
 def _concentration(book: Book, view: PricingView, nav: float, limits: LimitSet) -> list[LimitReading]:
-    """The largest exposure of each kind that is limited; none where the sleeve stands on nothing."""
-    found = exposures(book, view)
-    largest = {
-        on: max((one for one in found if one.on is on), key=lambda one: one.usd, default=None) for on in limits.stands
-    }
-    return [
-        LimitReading(
-            f"{on}_cap",
-            "S55, D22",
-            limits.stands[on],
-            one.usd / nav if nav > 0 else float("inf"),
-            True,
-            f"{one.usd:,.0f} USD on {one.name}",
-        )
-        for on, one in largest.items()
-        if one is not None
-    ]
+    """The largest exposure of each kind that is limited, and every other one over its limit."""
+    found: dict[Stands, list[LimitReading]] = {on: [] for on in limits.stands}
+    for one in exposures(book, view):
+        if one.on in limits.stands:
+            most, share = limits.stands[one.on], one.usd / nav if nav > 0 else float("inf")
+            detail = f"{one.usd:,.0f} USD on {one.name}"
+            reading = LimitReading(f"{one.on}_cap", "S55, D22", most, share, True, detail, subject=one.name)
+            if not (found[one.on] and reading.holds):
+                found[one.on].append(reading)
+    return [reading for readings in found.values() for reading in readings]
 
 
 def _drawdown(book: Book, view: PricingView, scenarios: Scenarios, limits: LimitSet) -> LimitReading:

@@ -176,7 +176,11 @@ def _stable(position: Position, usd: float, funding: Funding) -> Liquid:
 
 
 def withdrawable(book: Book, view: PricingView, funding: Funding) -> list[tuple[Position, float]]:
-    """Stablecoins that can leave each lending market, USD, largest first, its health factor kept."""
+    """
+    Stablecoins that can leave each lending market, USD, largest first, its health factor kept.
+
+    What a pool pays out to one position it cannot pay to the next of its token.
+    """
     supplied: defaultdict[str, list[tuple[Position, LendingSupply, float]]] = defaultdict(list)
     owed: defaultdict[str, float] = defaultdict(float)
     for position in book:
@@ -185,15 +189,16 @@ def withdrawable(book: Book, view: PricingView, funding: Funding) -> list[tuple[
             supplied[instrument.market].append((position, instrument, _worth(position, view)))
         elif isinstance(instrument, LendingDebt):
             owed[instrument.market] -= _worth(position, view)
-    found = []
+    free, found = dict(funding.free), []
     for market, rows in supplied.items():
         secures = {of: threshold_of(of, funding.thresholds) if owed[market] > 0 else 0.0 for _, of, _ in rows}
         spare = sum(worth * secures[of] for _, of, worth in rows) - funding.health_factor * owed[market]
         for position, of, worth in sorted(rows, key=lambda row: -row[2]):
             token, share = of.currency.code, secures[of]
             if token in STABLES and (spare > 0 or not share):
-                pays = funding.free.get((market, token), 0.0) * view.token_usd[token]
+                pays = free.get((market, token), 0.0) * view.token_usd[token]
                 usd = min(worth, spare / share if share else math.inf, pays, funding.cap)
                 spare -= usd * share
+                free[market, token] = (pays - usd) / view.token_usd[token]
                 found.append((position, usd))
     return found

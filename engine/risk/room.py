@@ -5,8 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.market import Floats
+from engine.positions import Book
 from engine.pricing.admitted import finite, not_negative
-from engine.risk.drawdown import positive_capital
+from engine.risk.drawdown import cell_losses, positive_capital
+from engine.risk.pricing_view import PricingView
+from engine.risk.scenarios import Scenarios
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,22 @@ def most_units(carried: Floats, unit: Floats, *, capital: float, limit: float, n
     if n < 0 or not within(n):
         return Room(0, False, _named(names, binding))
     return Room(n, True, _named(names, int(np.argmax(held + (n + 1) * each))))
+
+
+def most_lots(
+    book: Book, lot: Book, held: int, view: PricingView, scenarios: Scenarios, *, capital: float, limit: float
+) -> Room:
+    """
+    How many lots of a structure the book may hold below the drawdown limit, all else as it is.
+
+    Parameters
+    ----------
+    lot : the positions of one lot; `held` >= 1 of them are in the book
+    capital : committed, USD; limit : share of it
+    """
+    now, names = cell_losses(book, view, scenarios)
+    each = cell_losses(book.plus(lot), view, scenarios)[0] - now
+    return most_units(now - held * each, each, capital=capital, limit=limit, names=names)
 
 
 def _named(names: tuple[str, ...], at: int) -> str:

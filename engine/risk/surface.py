@@ -16,6 +16,7 @@ from engine.pricing.ssvi import Ssvi, Strip, fit_ssvi
 from engine.pricing.surface_checks import butterfly_g, crossings
 from engine.pricing.svi_conditions import Limits
 from engine.pricing.svi_fit import fewest_quotes, fit_svi
+from engine.risk.credible import require_credible
 from engine.risk.surface_slice import CHECKED, QuotedStrip, SurfaceSlice, quoted_strip
 from engine.signals.expiries import ExpirySummary, expiry_table
 
@@ -119,13 +120,14 @@ def fit_surface(chain: OptionChain, rates: RateCurve, table: Sequence[ExpirySumm
     -------
     Expiries are fitted in order of how far their quotes reach, each between those already there, so that
     where one has no quotes another's bound it. Findings name the strikes: `sparse` (left out),
-    `outside_quotes`, and `arbitrage` where a condition could not be met. Raises `MissingQuote` where no
-    expiry can be fitted.
+    `outside_quotes`, `locked`, and `arbitrage` where a condition could not be met. Raises `MissingQuote` where no
+    expiry can be fitted, `MarketDataError` where `rates` are none a market pays.
 
     Source
     ------
     D04, F78.
     """
+    require_credible(rates, chain)
     rows = expiry_table(chain, rates) if table is None else table
     parts = {(part.root, part.expiry): part for part in chain.slices}
     found = [quoted_strip(parts[row.root, row.expiry], row) for row in rows]
@@ -143,7 +145,7 @@ def fit_surface(chain: OptionChain, rates: RateCurve, table: Sequence[ExpirySumm
 
 def surface_findings(slices: Sequence[SurfaceSlice]) -> list[Finding]:
     """
-    Where smiles leave their quotes or hold arbitrage, one finding per expiry and kind, with the strikes.
+    Where most quotes are locked, smiles leave them or hold arbitrage: one finding per expiry and kind, with strikes.
 
     `slices` are ordered by settlement instant; each is held against the next.
 
@@ -153,6 +155,9 @@ def surface_findings(slices: Sequence[SurfaceSlice]) -> list[Finding]:
     """
     found: list[Finding] = []
     for part in slices:
+        if locked := part.locked:
+            detail = f"bid equals ask at {len(locked)} of {part.strikes.size} strikes: no spread says how close to fit"
+            found.append(Finding("locked", Severity.WARNING, part.expiry_date, locked, detail, part.root))
         if outside := part.outside:
             detail = f"smile outside bid and ask at {len(outside)} of {part.strikes.size} strikes"
             found.append(Finding("outside_quotes", Severity.NOTE, part.expiry_date, outside, detail, part.root))

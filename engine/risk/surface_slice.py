@@ -22,6 +22,7 @@ CHECKED = (-1.5, 1.0)
 """Log-moneyness on which no butterfly is allowed, besides each expiry's quoted range (D04)."""
 
 _LEAST_SPREAD = 0.25  # of the expiry's median: a locked quote weighs four times a usual one
+_LOCKED_VOL = 0.001  # half width, in volatility, of a quote where none of the expiry has a usual one
 _ROUNDING = 1e-9
 
 
@@ -68,10 +69,21 @@ class QuotedStrip:
 
     @property
     def quotes(self) -> Quotes:
-        """What a fit sees: each weight is one over half the quote's width in total variance."""
+        """
+        What a fit sees: each weight is one over half the quote's width in total variance.
+
+        Where most quotes are locked each is taken to be at least a tenth of a volatility point wide, either way.
+        """
         half = 0.5 * (self.ask_vol**2 - self.bid_vol**2) * self.years
-        half = np.maximum(half, _LEAST_SPREAD * np.median(half) + np.finfo(float).tiny)
-        return Quotes(self.moneyness, self.mid_vol**2 * self.years, 1.0 / half)
+        usual = float(np.median(half))
+        least = _LEAST_SPREAD * usual if usual > 0 else 2.0 * self.mid_vol * _LOCKED_VOL * self.years
+        return Quotes(self.moneyness, self.mid_vol**2 * self.years, 1.0 / np.maximum(half, least))
+
+    @property
+    def locked(self) -> tuple[float, ...]:
+        """Strikes whose bid is their ask, where most are: no usual spread is left to weigh them by."""
+        same = self.ask_vol <= self.bid_vol
+        return tuple(float(strike) for strike in self.strikes[same]) if 2 * int(same.sum()) > same.size else ()
 
     def misfit(self, smile: SviSum | RawSvi) -> Misfit:
         """How far `smile` lies from the quotes."""

@@ -8,6 +8,7 @@ import numpy as np
 from engine.errors import MarketDataError
 from engine.market import FundMark, MarketSnapshot, OnchainState, OptionChain, PerpetualMark, PowerMark, RateCurve
 from engine.pricing.implied import VolStatus
+from engine.risk.credible import require_credible
 from engine.risk.moves import NATIVE
 from engine.risk.pricing_view import PricingView
 from engine.risk.smile import Smile, Smiles
@@ -48,10 +49,11 @@ def pricing_view(snapshot: MarketSnapshot) -> PricingView:
     """
     Everything valuation needs, from one snapshot.
 
-    Raises `MarketDataError` for a price or volatility that is not a positive number, and for a rate, threshold,
-    half spread or implied volatility that is none (F76).
+    Raises `MarketDataError` for a price or volatility that is not a positive number, for a rate, threshold, half
+    spread or implied volatility that is none, and for an interest rate that no market pays (F76).
     """
     chain, vix_options = snapshot.chain, snapshot.vix_options
+    require_credible(snapshot.rates, snapshot.spx)
     listed = (*snapshot.spx.slices, *(vix_options.slices if vix_options else ()))
     _require_sound(snapshot)
     return PricingView(

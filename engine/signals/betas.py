@@ -1,6 +1,6 @@
 """How one market leans on another: crypto on SPX, the volatility complex on SPX (S51, S52, D19)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -8,8 +8,8 @@ from numpy.typing import ArrayLike
 
 from engine.errors import InputError
 from engine.market import Floats
-from engine.signals.columns import Axis, Column, Compute, Signal, Way, in_step, on_bars
-from engine.signals.observations import Observations, Series
+from engine.signals.columns import Axis, Column, Signal, Way, in_order, in_step
+from engine.signals.observations import Instants, Observations
 from engine.signals.panel import Family
 from engine.signals.volatility import rolling
 
@@ -126,11 +126,20 @@ def quarterly(days: np.ndarray, factors: Floats) -> Floats:
     return np.asarray(factors[first])
 
 
-def _pair(observations: Observations, one: str, two: str) -> tuple[Series, Floats, Floats]:
-    """Log returns of two series over the days that both have, as of the later release."""
-    days, released, values = in_step([observations[one], observations[two]])
-    first, second = (np.diff(np.log(column)) for column in values)
-    return Series(f"{one} on {two}", "x", days[1:], released[1:], first, observations[one].source), first, second
+def _of_returns(
+    one: str, two: str, answer: Callable[[Instants, Floats, Floats], Floats]
+) -> Callable[[Observations, Axis], Column]:
+    """`answer` from days and log returns of two series, over the days that both have; none where a run begins."""
+
+    def change(days: Instants, first: Floats, second: Floats) -> Floats:
+        returns = [np.diff(np.log(column)) for column in (first, second)]
+        return np.append(np.nan, answer(days[1:], *returns))
+
+    def compute(observations: Observations, axis: Axis) -> Column:
+        days, released, values = in_step([observations[one], observations[two]])
+        return in_order(days, released, [days, *values], axis, change, max_age_days=_FRESH)
+
+    return compute
 
 
 def rolling_beta(returns: Floats, market: Floats, window: int, *, lag: int = 0) -> tuple[Floats, Floats]:
@@ -152,39 +161,46 @@ def rolling_beta(returns: Floats, market: Floats, window: int, *, lag: int = 0) 
     return betas, errors
 
 
-def _rising(coin: str) -> Compute:
+def _rising(_: Instants, returns: Floats, market: Floats) -> Floats:
     """1 where the 30-day beta has stood a standard error above the 90-day one for three closes (D19)."""
-
-    def compute(observations: Observations, axis: Axis) -> Column:
-        series, returns, market = _pair(observations, coin, "spx")
-        if len(returns) < _LONG:
-            return Column.unseen(axis)
-        near, error = rolling_beta(returns, market, _SHORT, lag=1)
-        far, _ = rolling_beta(returns, market, _LONG, lag=1)
-        above = near - far >= error
-        runs = np.convolve(above, np.ones(_RISING_CLOSES), "full")[: len(above)] == _RISING_CLOSES
-        answers = np.where(np.isnan(far), np.nan, runs)
-        return on_bars(series, axis, lambda _: answers, max_age_days=_FRESH, whole=True)
-
-    return compute
-
-
-def _factor(observations: Observations, axis: Axis) -> Column:
-    series, returns, market = _pair(observations, "vx_30d", "spx")
     if len(returns) < _LONG:
-        return Column.unseen(axis)
+        return np.full(len(returns), np.nan)
+    near, error = rolling_beta(returns, market, _SHORT, lag=1)
+    far, _far_error = rolling_beta(returns, market, _LONG, lag=1)
+    above = near - far >= error
+    runs = np.convolve(above, np.ones(_RISING_CLOSES), "full")[: len(above)] == _RISING_CLOSES
+    return np.where(np.isnan(far), np.nan, runs)
+
+
+def _factor(days: Instants, returns: Floats, market: Floats) -> Floats:
     betas, _ = rolling_beta(returns, market, _LONG)
-    factors = rolling(betas, _YEAR, complex_factor)
-    frozen = quarterly(series.as_of, factors)
-    return on_bars(series, axis, lambda _: frozen, max_age_days=_FRESH, whole=True)
+    return quarterly(days, rolling(betas, _YEAR, complex_factor))
 
 
 SIGNALS: tuple[Signal, ...] = (
-    Signal("eth_beta_rising", Family.ONCHAIN, "yes", (Way(("eth", "spx"), _rising("eth")),), "S52, D19",
-           "ether leans on SPX more than it did"),
-    Signal("btc_beta_rising", Family.ONCHAIN, "yes", (Way(("btc", "spx"), _rising("btc")),), "S52, D19",
-           "bitcoin leans on SPX more than it did"),
-    Signal("complex_factor", Family.VOLATILITY, "x", (Way(("vx_30d", "spx"), _factor),), "S51, D19",
-           "scale of the borrow sleeve by the beta of the volatility complex, frozen per quarter"),
-)  # fmt: skip
+    Signal(
+        "eth_beta_rising",
+        Family.ONCHAIN,
+        "yes",
+        (Way(("eth", "spx"), _of_returns("eth", "spx", _rising)),),
+        "S52, D19",
+        "ether leans on SPX more than it did",
+    ),
+    Signal(
+        "btc_beta_rising",
+        Family.ONCHAIN,
+        "yes",
+        (Way(("btc", "spx"), _of_returns("btc", "spx", _rising)),),
+        "S52, D19",
+        "bitcoin leans on SPX more than it did",
+    ),
+    Signal(
+        "complex_factor",
+        Family.VOLATILITY,
+        "x",
+        (Way(("vx_30d", "spx"), _of_returns("vx_30d", "spx", _factor)),),
+        "S51, D19",
+        "scale of the borrow sleeve by the beta of the volatility complex, frozen per quarter",
+    ),
+)
 """Signals that are betas."""

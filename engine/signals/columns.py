@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from engine.errors import InputError
 from engine.market import Floats
 from engine.signals.observations import Instants, Known, Observations, Series
 from engine.signals.panel import Family, Reading, SignalPanel
+from engine.signals.windows import by_run
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,11 +69,13 @@ class Way:
     """
     One way to a signal: the observations it reads and how.
 
-    `compute` must be causal: a row may use only what was out at its close.
+    `compute` must be causal: a row may use only what was out at its close. A way that is `one_sided` says yes or
+    nothing, so that its silence is no feed that went.
     """
 
     inputs: tuple[str, ...]
     compute: Compute
+    one_sided: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +101,7 @@ class Signal:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SignalTable:
-    """Every signal at every close of an axis; `reasons` says why some could never be read, `supplied` what was."""
+    """Every signal at every close of an axis; `reasons` says what some lack throughout, `supplied` what is there."""
 
     axis: Axis
     signals: Mapping[str, Signal]
@@ -116,7 +120,7 @@ class SignalTable:
     def dropped(self, name: str, row: int = -1) -> bool:
         """Whether a signal that was seen at an earlier close of the axis is unseen at this one: its feed went."""
         values = self[name][: len(self.axis) + row + 1 if row < 0 else row + 1]
-        return bool(np.isnan(values[-1]) and np.isfinite(values).any())
+        return bool(name not in self.reasons and np.isnan(values[-1]) and np.isfinite(values).any())
 
     def _reading(self, name: str, row: int) -> Reading:
         signal, column = self.signals[name], self.columns[name]
@@ -154,14 +158,15 @@ class SignalTable:
 
 
 def read(observations: Observations, axis: Axis, signals: Iterable[Signal]) -> SignalTable:
-    """Every signal over the axis; one whose inputs nobody supplies is unseen throughout, with the reason."""
+    """Every signal over the axis; where no way has all its inputs, with the reason why it may be unseen."""
     columns: dict[str, Column] = {}
     reasons: dict[str, str] = {}
     ways: dict[str, NDArray[np.int8]] = {}
     known = {signal.name: signal for signal in signals}
     for name, signal in known.items():
         columns[name], ways[name] = column_of(signal, observations, axis)
-        lacking: list[list[str]] = [[part for part in way.inputs if part not in observations] for way in signal.ways]
+        whole = [way for way in signal.ways if not way.one_sided]
+        lacking: list[list[str]] = [[part for part in way.inputs if part not in observations] for way in whole]
         if all(lacking):
             fewest: list[str] = min(lacking, key=len)
             reasons[name] = f"no source gives {', '.join(fewest)}"
@@ -187,15 +192,7 @@ def column_of(signal: Signal, observations: Observations, axis: Axis) -> tuple[C
     return merged, which
 
 
-def on_bars(
-    series: Series,
-    axis: Axis,
-    change: Callable[[Floats], Floats],
-    *,
-    max_age_days: float,
-    tail: int = 0,
-    whole: bool = False,
-) -> Column:
+def on_bars(series: Series, axis: Axis, change: Callable[[Floats], Floats], *, max_age_days: float) -> Column:
     """
     An indicator of one series' completed bars, as it stood at each close.
 
@@ -203,26 +200,55 @@ def on_bars(
     ----------
     change : array of values, oldest first, to one answer per bar; causal
     max_age_days : an older last bar is unseen; after a hole of more than twice that the bars begin anew
-    tail : bars that `change` needs when the series was revised and each close has to be worked out anew;
-        0 for all of them
-    whole : `change` answers for all bars at once, holes included
 
-    A series that was never revised is worked out once; one that was is worked out at each close from what
-    was out then.
+    A series that came out in order is worked out once; one that was revised, or with a bar that came out after
+    its successor, anew from what was out at each close.
     """
     if np.all(series.as_of[1:] > series.as_of[:-1]) and np.all(series.released[1:] >= series.released[:-1]):
-        at = np.searchsorted(series.released, axis.closes, side="right") - 1
-        answers = change(series.values) if whole else _by_run(series, change, 2.0 * max_age_days)
-        return _fresh(axis, at, answers, series.as_of, series.released, max_age_days)
-    values = np.full(len(axis), np.nan)
-    as_of = np.full(len(axis), np.datetime64("NaT", "m"))
-    released = as_of.copy()
-    for row, close in enumerate(axis.closes):
-        known = series.known(moment(close))
-        if len(known):
-            values[row] = change(known.values[-tail:])[-1]
-            as_of[row], released[row] = known.as_of[-1], known.released.max()
-    return _bounded(axis, Column(values, as_of, released), max_age_days)
+        return in_order(series.as_of, series.released, [series.values], axis, change, max_age_days=max_age_days)
+
+    def last(known: Known) -> float:
+        return float(by_run(known.as_of, change, known.values, hole_days=2.0 * max_age_days)[-1])
+
+    return at_closes(series, axis, last, max_age_days=max_age_days)
+
+
+def in_order(
+    as_of: Instants,
+    released: Instants,
+    columns: Sequence[NDArray[Any]],
+    axis: Axis,
+    change: Callable[..., Floats],
+    *,
+    max_age_days: float,
+) -> Column:
+    """
+    An indicator of columns in step, worked out once for all bars; `change` gets each run of them (`on_bars`).
+
+    Parameters
+    ----------
+    as_of : rises strictly: no bar is revised
+    """
+    if not len(as_of):
+        return Column.unseen(axis)
+    answers = by_run(as_of, change, *columns, hole_days=2.0 * max_age_days)
+    return as_released(as_of, released, answers, axis, max_age_days=max_age_days)
+
+
+def as_released(as_of: Instants, released: Instants, answers: Floats, axis: Axis, *, max_age_days: float) -> Column:
+    """Answers, one per bar, at the closes: none counts before it and every bar ahead of it were out."""
+    if not len(as_of):
+        return Column.unseen(axis)
+    out = np.maximum.accumulate(released)
+    at = np.searchsorted(out, axis.closes, side="right") - 1
+    there, rows = at >= 0, np.maximum(at, 0)
+    never = np.datetime64("NaT", "m")
+    column = Column(
+        np.where(there, answers[rows], np.nan),
+        np.where(there, as_of[rows], never),
+        np.where(there, out[rows], never),
+    )
+    return _bounded(axis, column, max_age_days)
 
 
 def at_closes(series: Series, axis: Axis, change: Callable[[Known], float], *, max_age_days: float) -> Column:
@@ -280,32 +306,11 @@ def moment(at: np.datetime64) -> datetime:
     return written.replace(tzinfo=UTC)
 
 
-def _by_run(series: Series, change: Callable[[Floats], Floats], hole_days: float) -> Floats:
-    """`change` of each run of bars that no hole interrupts: bars on two sides of one are not neighbours (F86)."""
-    apart = np.diff(series.as_of) / np.timedelta64(1, "D")
-    runs = np.split(series.values, np.flatnonzero(apart > hole_days) + 1)
-    return np.concatenate([change(run) for run in runs])
-
-
 def _in_a_row(as_of: Instants) -> int:
     """How many of the last instants stand without a hole, ten times the usual distance, among them."""
     apart = np.diff(as_of)
     holes = np.flatnonzero(apart > 10 * np.median(apart)) if len(apart) else np.empty(0, int)
     return len(as_of) - (int(holes[-1]) + 1 if len(holes) else 0)
-
-
-def _fresh(
-    axis: Axis, at: NDArray[np.intp], answers: Floats, as_of: Instants, released: Instants, max_age_days: float
-) -> Column:
-    there = at >= 0
-    rows = np.where(there, at, 0)
-    never = np.datetime64("NaT", "m")
-    column = Column(
-        np.where(there, answers[rows], np.nan),
-        np.where(there, as_of[rows], never),
-        np.where(there, released[rows], never),
-    )
-    return _bounded(axis, column, max_age_days)
 
 
 def _bounded(axis: Axis, column: Column, max_age_days: float) -> Column:

@@ -4,10 +4,11 @@ import numpy as np
 
 from engine.market import Floats
 from engine.signals.columns import Axis, Column, Compute, Signal, Way, at_closes, on_bars, together
-from engine.signals.observations import Known, Observations
+from engine.signals.observations import Observations
 from engine.signals.panel import Family
 from engine.signals.position import z_of_last
 from engine.signals.volatility import rolling
+from engine.signals.windows import Period, over
 
 _MONTH_FRESH = 85.0  # REER: 50 days to its release, 31 until the next is due, a few of slack
 _TEN_YEARS_OF_MONTHS = 120
@@ -41,14 +42,9 @@ def forward_effective_rate(
     return level * float(np.exp((carry + real) * years))
 
 
-def _index_z(name: str, periods: int, fresh: float) -> Compute:
-    def change(known: Known) -> float:
-        return z_of_last(known.values[-periods:]) if len(known) >= periods else float("nan")
-
-    def compute(observations: Observations, axis: Axis) -> Column:
-        return at_closes(observations[name], axis, change, max_age_days=fresh)
-
-    return compute
+def _level_z(observations: Observations, axis: Axis) -> Column:
+    window = over(_TEN_YEARS_OF_MONTHS, Period.MONTH, z_of_last)
+    return at_closes(observations["reer"], axis, window, max_age_days=_MONTH_FRESH)
 
 
 def _shaken(name: str) -> Compute:
@@ -94,7 +90,7 @@ SIGNALS: tuple[Signal, ...] = (
         "sd",
         "S69, D23",
         "real effective dollar against ten years",
-        _index_z("reer", _TEN_YEARS_OF_MONTHS, _MONTH_FRESH),
+        _level_z,
         "reer",
     ),
     _currency("reer_slope", "%", "S69, D23", "dollar twelve months forward", _forward_premium, "reer", "reer_12m"),

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from engine.signals.columns import Axis, Column, Compute, Signal, Way, on_bars
+from engine.signals.columns import Axis, Column, Compute, Signal, Way, at_closes, on_bars
 from engine.signals.observations import Observations
 from engine.signals.panel import Family
 
@@ -19,12 +19,11 @@ def _level(name: str) -> Compute:
 def _coverage(observations: Observations, axis: Axis) -> Column:
     """Free liquidity of the lending pool over the largest outflow of a day in a hundred (D13b)."""
     free = _level("pool_liquidity")(observations, axis)
-    worst = on_bars(
+    worst = at_closes(
         observations["pool_outflow_24h"],
         axis,
-        lambda flows: np.array([np.quantile(np.maximum(flows[: n + 1], 0.0), 0.99) for n in range(len(flows))]),
+        lambda known: float(np.quantile(np.maximum(known.values, 0.0), 0.99)),
         max_age_days=_FRESH,
-        whole=True,
     )
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.where(worst.values > 0, free.values / worst.values, np.nan)

@@ -1,13 +1,16 @@
 """Inflation, growth, earnings and flows, each as it was known then (S24, S65, S73-S75, S81, S82, D23)."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from engine.market import Floats
-from engine.signals.columns import Axis, Column, Compute, Signal, Way, at_closes, moment, on_bars, together
+from engine.signals.columns import Axis, Column, Compute, Signal, Way, at_closes, in_step, moment, on_bars, together
 from engine.signals.observations import Known, Observations, Series
 from engine.signals.panel import Family
 from engine.signals.position import percentile_rank, z_of_last
 from engine.signals.volatility import rolling
+from engine.signals.windows import Period, over, run_starts
 
 # The start of a month or quarter to its release, and one more period until the next is due (CPI 46 + 31,
 # GDP 122 + 92 days), with a few days of slack.
@@ -15,6 +18,8 @@ _MONTH_FRESH, _QUARTER_FRESH = 85.0, 220.0
 _MONTHS = 12
 _SURPRISES = 20  # D23
 _TEN_YEARS_OF_MONTHS, _TEN_YEARS_OF_QUARTERS = 120, 40
+_MEETING_FRESH = 85.0  # dissents: from one meeting to the minutes of the next, eight and three weeks, and slack
+_PROJECTIONS_FRESH = 110.0  # the committee projects each quarter, at most 98 days apart, and slack
 _YEAR = 252
 _WACC_CHANGE = 20  # S24: sessions
 _WACC_HISTORY = 3 * _YEAR  # S24
@@ -68,11 +73,6 @@ def _yearly(name: str) -> Compute:
     return compute
 
 
-def _either_rising(observations: Observations, axis: Axis) -> Column:
-    pair = [_rising(name)(observations, axis) for name in ("cpi", "ppi")]
-    return together(pair, np.maximum)
-
-
 def _spread(observations: Observations, axis: Axis) -> Column:
     return together([_yearly(name)(observations, axis) for name in ("cpi", "ppi")], lambda cpi, ppi: cpi - ppi)
 
@@ -89,28 +89,15 @@ def _surprised(actual: str, consensus: str, fresh: float) -> Compute:
     return compute
 
 
-def _ranked(name: str, periods: int, fresh: float) -> Compute:
-    """Share of the last `periods` values at or below the last one; unseen before there are so many."""
-
-    def change(known: Known) -> float:
-        return percentile_rank(known.values[-periods:]) if len(known) >= periods else float("nan")
-
+def _against_history(name: str, window: Callable[[Known], float], fresh: float) -> Compute:
     def compute(observations: Observations, axis: Axis) -> Column:
-        return at_closes(observations[name], axis, change, max_age_days=fresh)
+        return at_closes(observations[name], axis, window, max_age_days=fresh)
 
     return compute
 
 
-def _below_median(name: str, periods: int, fresh: float) -> Compute:
-    def change(known: Known) -> float:
-        if len(known) < periods:
-            return float("nan")
-        return float(known.values[-1] < np.median(known.values[-periods:]))
-
-    def compute(observations: Observations, axis: Axis) -> Column:
-        return at_closes(observations[name], axis, change, max_age_days=fresh)
-
-    return compute
+def _below_median(values: Floats) -> float:
+    return float(values[-1] < np.median(values))
 
 
 def _wacc_jump(observations: Observations, axis: Axis) -> Column:
@@ -126,14 +113,34 @@ def _wacc_jump(observations: Observations, axis: Axis) -> Column:
     return on_bars(observations["bond_wacc"], axis, change, max_age_days=_DAILY_FRESH)
 
 
-def _diverging(observations: Observations, axis: Axis) -> Column:
-    """1 with a dissent at the last meeting, or where the market's path and the committee's part by 25 bp (D23)."""
-    dissents, priced, median = (
-        on_bars(observations[name], axis, lambda bars: bars, max_age_days=_MONTH_FRESH)
-        for name in ("fomc_dissents", "ois_12m", "sep_median")
-    )
-    apart = np.round(np.abs(priced.values - median.values), _PLACES) >= _APART
-    return together([dissents, priced, median], lambda *_: np.asarray((dissents.values >= 1) | apart, float))
+def _dissented(observations: Observations, axis: Axis) -> Column:
+    """1 with a dissent at the last meeting (D23)."""
+    votes = on_bars(observations["fomc_dissents"], axis, lambda bars: bars, max_age_days=_MEETING_FRESH)
+    return votes.map(lambda count: np.asarray(count >= 1, float))
+
+
+def _apart(observations: Observations, axis: Axis) -> Column:
+    """1 where the market's path and the committee's part by 25 bp (D23)."""
+    pair = [
+        on_bars(observations[name], axis, lambda bars: bars, max_age_days=fresh)
+        for name, fresh in (("ois_12m", _DAILY_FRESH), ("sep_median", _PROJECTIONS_FRESH))
+    ]
+    return together(pair, lambda priced, median: np.round(np.abs(priced - median), _PLACES) >= _APART)
+
+
+def _either(one: Way, other: Way) -> tuple[Way, ...]:
+    """A truth of which one half suffices: by both, or by one that is true already while the other is unseen."""
+
+    def both(observations: Observations, axis: Axis) -> Column:
+        return together([half.compute(observations, axis) for half in (one, other)], np.maximum)
+
+    def alone(half: Way) -> Way:
+        def compute(observations: Observations, axis: Axis) -> Column:
+            return half.compute(observations, axis).map(lambda told: np.where(told == 1.0, told, np.nan))
+
+        return Way(half.inputs, compute, one_sided=True)
+
+    return Way((*one.inputs, *other.inputs), both), alone(one), alone(other)
 
 
 def bond_implied_wacc(earnings_yield: float, bond_yield: float, *, equity_weight: float, tax: float = 0.0) -> float:
@@ -150,11 +157,11 @@ def _flow_imbalance(observations: Observations, axis: Axis) -> Column:
     """Z of the flow into volatility products less z of the flow into the index fund (S81)."""
 
     def flows(name: str) -> Series:
-        shares, price = observations[f"{name}_shares"], observations[f"{name}_nav"]
-        days, one, two = np.intersect1d(shares.as_of, price.as_of, return_indices=True)
-        flow = np.diff(shares.values[one]) * price.values[two][:-1]
-        released = np.maximum(shares.released[one], price.released[two])
-        return Series(f"{name}_flow", "USD", days[1:], released[1:], flow, shares.source)
+        days, released, (shares, price) = in_step([observations[f"{name}_shares"], observations[f"{name}_nav"]])
+        moved = np.flatnonzero(np.diff(run_starts(days, 2.0 * _DAILY_FRESH)) == 0)
+        flow = (shares[moved + 1] - shares[moved]) * price[moved]
+        out = np.maximum(released[moved], released[moved + 1])
+        return Series(f"{name}_flow", "USD", days[moved + 1], out, flow, observations[f"{name}_shares"].source)
 
     pair = [
         on_bars(flows(name), axis, lambda bars: rolling(bars, _YEAR, z_of_last), max_age_days=_DAILY_FRESH)
@@ -170,7 +177,14 @@ def _fundamental(name: str, unit: str, source: str, says: str, compute: Compute,
 SIGNALS: tuple[Signal, ...] = (
     _fundamental("cpi_rising", "yes", "S73, D23", "CPI inflation is higher than a month before", _rising("cpi"), "cpi"),
     _fundamental("ppi_rising", "yes", "S73, D23", "PPI inflation is higher than a month before", _rising("ppi"), "ppi"),
-    _fundamental("inflation_rising", "yes", "S66, S73", "CPI or PPI inflation rises", _either_rising, "cpi", "ppi"),
+    Signal(
+        "inflation_rising",
+        Family.FUNDAMENTAL,
+        "yes",
+        _either(*(Way((name,), _rising(name)) for name in ("cpi", "ppi"))),
+        "S66, S73, D22",
+        "CPI or PPI inflation rises",
+    ),
     _fundamental("cpi_ppi_spread", "%", "S73", "CPI less PPI inflation, year on year", _spread, "cpi", "ppi"),
     _fundamental(
         "cpi_surprise",
@@ -195,18 +209,18 @@ SIGNALS: tuple[Signal, ...] = (
         "%",
         "S42, S74, D20",
         "rank of the dispersion of GDP forecasts over ten years",
-        _ranked("gdp_dispersion", _TEN_YEARS_OF_QUARTERS, _QUARTER_FRESH),
+        _against_history(
+            "gdp_dispersion", over(_TEN_YEARS_OF_QUARTERS, Period.QUARTER, percentile_rank), _QUARTER_FRESH
+        ),
         "gdp_dispersion",
     ),
-    _fundamental(
+    Signal(
         "policy_divergence",
+        Family.FUNDAMENTAL,
         "yes",
+        _either(Way(("fomc_dissents",), _dissented), Way(("ois_12m", "sep_median"), _apart)),
         "S75, D23",
         "a dissent, or market and committee apart by 25 bp",
-        _diverging,
-        "fomc_dissents",
-        "ois_12m",
-        "sep_median",
     ),
     _fundamental("bond_wacc_jump", "sd", "S24", "20-session change of bond-implied WACC", _wacc_jump, "bond_wacc"),
     _fundamental(
@@ -214,7 +228,7 @@ SIGNALS: tuple[Signal, ...] = (
         "%",
         "S82",
         "price to earnings of the index, rank over ten years",
-        _ranked("pe", _TEN_YEARS_OF_MONTHS, _QUARTER_FRESH),
+        _against_history("pe", over(_TEN_YEARS_OF_MONTHS, Period.MONTH, percentile_rank), _QUARTER_FRESH),
         "pe",
     ),
     _fundamental(
@@ -222,7 +236,7 @@ SIGNALS: tuple[Signal, ...] = (
         "yes",
         "S65, D23",
         "price to cash flow of the top 50 below its ten-year median",
-        _below_median("pcf_top50", _TEN_YEARS_OF_MONTHS, _MONTH_FRESH),
+        _against_history("pcf_top50", over(_TEN_YEARS_OF_MONTHS, Period.MONTH, _below_median), _MONTH_FRESH),
         "pcf_top50",
     ),
     _fundamental(

@@ -51,6 +51,18 @@ class Known:
         return self.as_of.astype("datetime64[D]")
 
 
+def first_fault(as_of: Instants, released: Instants, values: Floats) -> tuple[int, str] | None:
+    """The first row that no series may hold, counted from 0, and why; None where all may stand."""
+    apart, anew = np.diff(as_of).astype(np.int64), np.diff(released).astype(np.int64)
+    tests = (
+        (~np.isfinite(values), "its value is not finite"),
+        (released < as_of, "it was released before its period began"),
+        (np.append(False, (apart < 0) | ((apart == 0) & (anew <= 0))), "it repeats or precedes the row before"),
+    )
+    found = [(int(np.flatnonzero(broken)[0]), why) for broken, why in tests if broken.any()]
+    return min(found, default=None)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Series:
     """
@@ -83,17 +95,9 @@ class Series:
             self.vintages and len(self.vintages) != len(self.values)
         ):
             raise self._refused(0, "its columns differ in length")
-        for broken, why in (
-            (~np.isfinite(self.values), "its value is not finite"),
-            (self.released < self.as_of, "it was released before its period began"),
-        ):
-            if broken.any():
-                raise self._refused(int(np.flatnonzero(broken)[0]), why)
-        later = (self.as_of[1:] > self.as_of[:-1]) | (
-            (self.as_of[1:] == self.as_of[:-1]) & (self.released[1:] > self.released[:-1])
-        )
-        if not later.all():
-            raise self._refused(int(np.flatnonzero(~later)[0]) + 1, "it repeats or precedes the row before")
+        fault = first_fault(self.as_of, self.released, self.values)
+        if fault:
+            raise self._refused(*fault)
 
     def known(self, at: datetime) -> Known:
         """What was out at `at`: the latest release of each period, and nothing released after."""

@@ -1,23 +1,31 @@
 """Health of the protocols the sleeve lives on (S66, S67, S70-S72, S79, S83, S84, D21, D22)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from itertools import combinations
 
 import numpy as np
 
 from engine.market import Floats
 from engine.signals.columns import Axis, Column, Compute, Signal, Way, at_closes, joined, moment, on_bars, together
-from engine.signals.observations import Instants, Known, Observations
+from engine.signals.observations import Instants, Known, Observations, Series
 from engine.signals.panel import Family
 from engine.signals.volatility import rolling
+from engine.signals.windows import Period, over
 
 _FRESH = 2.0
 _BACK = np.timedelta64(48 * 60, "m")  # D22
 _SLACK = np.timedelta64(30, "m")  # D22
-_MONTH, _SIXTY = 30, 60
+_MONTH, _SIXTY = 30, 60  # days: S71, S67
+_PLACES = 12  # a mean of equal prices carries float noise: exactly 2 % off is off
 _YEAR_OF_EIGHT_HOURS = 3 * 365.0
-_VENUES = tuple(("funding_8h", "funding_8h_2", "funding_8h_3")[:many] for many in (3, 2, 1))  # the most there are
+_VENUES = tuple(  # S71: two at least, the most there are first
+    venues for many in (3, 2) for venues in combinations(("funding_8h", "funding_8h_2", "funding_8h_3"), many)
+)
 _TREASURY_DAYS = np.timedelta64(7 * 24 * 60, "m")  # D13d, S72
 _TWAP = np.timedelta64(30, "m")  # D21
+_STANDS = np.timedelta64(int(_FRESH * 24 * 60), "m")
+_COVERED = 0.5  # of the half hour that some price must have stood
+_LASTING = 3  # S83 leaves its N open: three readings a minute apart or more span ten blocks of 12 s
 
 
 def change_over_48h(known: Known) -> float:
@@ -67,9 +75,9 @@ def _level(name: str, fresh: float = _FRESH) -> Compute:
     return compute
 
 
-def _z(name: str, bars_back: int) -> Compute:
+def _z(name: str, days: int) -> Compute:
     def compute(observations: Observations, axis: Axis) -> Column:
-        return on_bars(observations[name], axis, lambda bars: rolling(bars, bars_back, last_z), max_age_days=_FRESH)
+        return at_closes(observations[name], axis, over(days, Period.DAY, last_z), max_age_days=_FRESH)
 
     return compute
 
@@ -88,23 +96,25 @@ def last_z(part: Floats) -> float:
     return float((part[-1] - before.mean()) / spread) if spread > 0 else float("nan")
 
 
-def _funding(names: Sequence[str], change: Callable[[Floats], Floats]) -> Compute:
-    """The median of what several venues charge for eight hours, changed bar by bar (S71)."""
+def _funding(observations: Observations, names: Sequence[str]) -> Series:
+    """The median of what several venues charge for eight hours (S71)."""
+    return joined([observations[name] for name in names], lambda *rates: np.median(rates, axis=0), names[0], "%")
 
+
+def _funding_z(names: tuple[str, ...]) -> Way:
     def compute(observations: Observations, axis: Axis) -> Column:
-        venues = [observations[name] for name in names]
-        series = joined(venues, lambda *rates: np.median(rates, axis=0), names[0], "%")
-        return on_bars(series, axis, change, max_age_days=_FRESH)
+        window = over(_MONTH, Period.DAY, last_z)
+        return at_closes(_funding(observations, names), axis, window, max_age_days=_FRESH)
 
-    return compute
-
-
-def _yearly(rates: Floats) -> Floats:
-    return np.abs(rates) * _YEAR_OF_EIGHT_HOURS
+    return Way(names, compute)
 
 
-def _funding_z(rates: Floats) -> Floats:
-    return rolling(rates, _MONTH, last_z)
+def _funding_annual(names: tuple[str, ...]) -> Way:
+    def compute(observations: Observations, axis: Axis) -> Column:
+        rate = on_bars(_funding(observations, names), axis, lambda bars: bars, max_age_days=_FRESH)
+        return rate.map(lambda eight_hours: np.abs(eight_hours) * _YEAR_OF_EIGHT_HOURS)
+
+    return Way(names, compute)
 
 
 def _differential(observations: Observations, axis: Axis) -> Column:
@@ -117,7 +127,7 @@ def _differential(observations: Observations, axis: Axis) -> Column:
 def _differential_z(observations: Observations, axis: Axis) -> Column:
     pair = [observations[name] for name in ("supply_rate", "borrow_rate")]
     series = joined(pair, lambda paid, owed: paid - owed, "lending_differential", "%")
-    return on_bars(series, axis, lambda bars: rolling(bars, _SIXTY, last_z), max_age_days=_FRESH)
+    return at_closes(series, axis, over(_SIXTY, Period.DAY, last_z), max_age_days=_FRESH)
 
 
 def _fell_in_a_week(known: Known) -> float:
@@ -131,20 +141,37 @@ def _treasury(observations: Observations, axis: Axis) -> Column:
     return at_closes(observations["treasury_quick_ratio"], axis, _fell_in_a_week, max_age_days=_FRESH)
 
 
+def time_weighted(prices: Known, until: np.datetime64) -> float:
+    """
+    Mean of the prices in the half hour to `until`, each by the time it stood, two days at most (D21).
+
+    NaN where less than half of it has a price. A sole price, an oracle's in a snapshot, has no window: it counts
+    as it is.
+    """
+    if len(prices) == 1:
+        return float(prices.values[0])
+    ends = np.minimum(np.append(prices.as_of[1:], until), prices.as_of + _STANDS)
+    stood = (np.clip(ends, until - _TWAP, until) - np.clip(prices.as_of, until - _TWAP, until)) / _TWAP
+    covered = float(stood.sum())
+    return float(stood @ prices.values) / covered if covered >= _COVERED else float("nan")
+
+
 def _off_peg(observations: Observations, axis: Axis) -> Column:
     """Time-weighted price over redemption value, less one; a gap of one block is averaged away (D21)."""
-
-    def change(known: Known) -> float:
-        recent = known.values[known.as_of > known.as_of[-1] - _TWAP]
-        return float(np.mean(recent) - 1.0)
-
-    return at_closes(observations["usdc_peg"], axis, change, max_age_days=_FRESH)
+    series = observations["usdc_peg"]
+    means = np.array([time_weighted(series.known(moment(close)), close) for close in axis.closes])
+    latest = on_bars(series, axis, lambda bars: bars, max_age_days=_FRESH)
+    return latest.map(lambda _: np.round(means - 1.0, _PLACES))
 
 
 def _dislocated(observations: Observations, axis: Axis) -> Column:
-    """Distance of the pool's price from the exchange's, in pool fees (S83)."""
-    pair = [_level(name)(observations, axis) for name in ("dex_mid", "cex_mid", "pool_fee")]
-    return together(pair, lambda dex, cex, fee: np.abs(dex / cex - 1.0) / fee)
+    """Least distance of the pool's price from the exchange's at the last readings, in pool fees (S83)."""
+    pair = [observations[name] for name in ("dex_mid", "cex_mid")]
+    gaps = joined(pair, lambda dex, cex: np.abs(dex / cex - 1.0), "dislocation", "x")
+    lasting = on_bars(
+        gaps, axis, lambda bars: rolling(bars, _LASTING, lambda part: float(part.min())), max_age_days=_FRESH
+    )
+    return together([lasting, _level("pool_fee")(observations, axis)], lambda gap, fee: gap / fee)
 
 
 def _onchain(name: str, unit: str, source: str, says: str, compute: Compute, *inputs: str) -> Signal:
@@ -172,14 +199,21 @@ SIGNALS: tuple[Signal, ...] = (
         "tvl_units",
         "tvl_price",
     ),
-    *(
-        Signal(
-            name, Family.ONCHAIN, unit, tuple(Way(venues, _funding(venues, change)) for venues in _VENUES), "S71", says
-        )
-        for name, unit, says, change in (
-            ("funding_z", "sd", "median perpetual funding against 30 days", _funding_z),
-            ("funding_annual", "%", "absolute median perpetual funding a year", _yearly),
-        )
+    Signal(
+        "funding_z",
+        Family.ONCHAIN,
+        "sd",
+        tuple(_funding_z(venues) for venues in _VENUES),
+        "S71",
+        "median perpetual funding against 30 days",
+    ),
+    Signal(
+        "funding_annual",
+        Family.ONCHAIN,
+        "%",
+        tuple(_funding_annual(venues) for venues in _VENUES),
+        "S71",
+        "absolute median perpetual funding a year",
     ),
     _onchain("utilisation", "%", "S79", "share of the lending pool lent out", _level("utilisation"), "utilisation"),
     _onchain("borrow_rate", "%", "S43", "variable borrow rate a year", _level("borrow_rate"), "borrow_rate"),
@@ -190,7 +224,7 @@ SIGNALS: tuple[Signal, ...] = (
         "lending_differential_z",
         "sd",
         "S67",
-        "the same against 60 readings",
+        "the same against 60 days",
         _differential_z,
         "supply_rate",
         "borrow_rate",
@@ -220,7 +254,7 @@ SIGNALS: tuple[Signal, ...] = (
         "dislocation",
         "x",
         "S83",
-        "pool against exchange price, in pool fees",
+        "pool against exchange price at three readings in a row, in pool fees",
         _dislocated,
         "dex_mid",
         "cex_mid",

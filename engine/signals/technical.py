@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from engine.market import Floats
-from engine.signals.columns import Axis, Column, Compute, Signal, Way, in_step, on_bars
+from engine.signals.columns import Axis, Column, Compute, Signal, Way, in_order, in_step, on_bars
 from engine.signals.divergence import TREND_BARS, deviation, swing_divergence, trends_part
 from engine.signals.momentum import crossed, macd, rsi
 from engine.signals.observations import Observations, Series
@@ -68,9 +68,9 @@ def _breadth(change: Callable[[Floats, Floats], Floats]) -> Callable[[Observatio
         breadth = advance_decline(observations)
         if breadth is None:
             return Column.unseen(axis)
-        return on_bars(
-            breadth.line, axis, lambda line: change(breadth.log_price, line), max_age_days=_FRESH_DAYS, whole=True
-        )
+        line = breadth.line
+        columns = [breadth.log_price, line.values]
+        return in_order(line.as_of, line.released, columns, axis, change, max_age_days=_FRESH_DAYS)
 
     return compute
 

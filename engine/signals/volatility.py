@@ -5,13 +5,26 @@ from collections.abc import Callable
 import numpy as np
 
 from engine.market import Floats
-from engine.signals.columns import Axis, Column, Compute, Signal, Way, column_of, in_step, joined, on_bars, together
+from engine.signals.columns import (
+    Axis,
+    Column,
+    Compute,
+    Signal,
+    Way,
+    as_released,
+    column_of,
+    in_step,
+    joined,
+    on_bars,
+    together,
+)
 from engine.signals.momentum import macd
 from engine.signals.observations import Observations, Series
 from engine.signals.panel import Family
 from engine.signals.position import WINDOW, percentile_rank, range_rank, z_of_last
 from engine.signals.term_residual import WINDOW as RESIDUAL_BARS
 from engine.signals.term_residual import term_residual
+from engine.signals.windows import run_starts
 
 _FRESH_DAYS = 5.0
 _YEAR = 252
@@ -58,12 +71,13 @@ def weekly(series: Series) -> Series:
     """
     days = series.as_of.astype("datetime64[D]")
     number = (days.astype(np.int64) + 3) // 7  # 1 January 1970 was a Thursday
-    last = np.append(number[1:] != number[:-1], True)
+    last = np.append(number[1:] != number[:-1], True)[: len(days)]
     on_friday = (days.astype(np.int64) + 3) % 7 == _FRIDAY
     rows = np.flatnonzero(last)
     after = np.minimum(rows + 1, len(days) - 1)
     whole = on_friday[rows] | (rows + 1 < len(days))
-    released = np.where(on_friday[rows], series.released[rows], series.released[after])
+    own = series.released[rows]
+    released = np.where(on_friday[rows], own, np.maximum(own, series.released[after]))
     return Series(
         f"{series.name} weekly",
         series.unit,
@@ -170,16 +184,24 @@ def _weekly_z(bars: Floats) -> Floats:
     return rolling(_over(bars, _WEEK), _YEAR, z_of_last)
 
 
+def _weekly_z_of(name: str) -> Compute:
+    def compute(observations: Observations, axis: Axis) -> Column:
+        return on_bars(observations[name], axis, _weekly_z, max_age_days=_FRESH_DAYS)
+
+    return compute
+
+
 def _residual(observations: Observations, axis: Axis) -> Column:
     """Robust z of the short future against the longer one, at each close of the axis (D13e)."""
     parts = [observations[name] for name in ("vx_front", "vx_second", "vix", "vx_gap")]
     days, released, columns = in_step(parts)
-    wanted = np.searchsorted(released, axis.closes, side="right") - 1
+    starts = run_starts(days, 2.0 * _FRESH_DAYS)
     answers = np.full(len(days), np.nan)
-    for at in np.unique(wanted[wanted >= RESIDUAL_BARS - 1]):
-        answers[at] = term_residual(*(column[: at + 1] for column in columns)).z
-    series = Series("vx_residual", "sd", days, released, columns[0], parts[0].source)
-    return on_bars(series, axis, lambda _: answers, max_age_days=_FRESH_DAYS, whole=True)
+    wanted = np.unique(np.searchsorted(np.maximum.accumulate(released), axis.closes, side="right") - 1)
+    for at in wanted[wanted >= 0]:
+        if at + 1 - starts[at] >= RESIDUAL_BARS:
+            answers[at] = term_residual(*(column[starts[at] : at + 1] for column in columns)).z
+    return as_released(days, released, answers, axis, max_age_days=_FRESH_DAYS)
 
 
 def _over(values: Floats, bars: int) -> Floats:
@@ -258,11 +280,9 @@ SIGNALS: tuple[Signal, ...] = (
         "credit_widening",
         "sd",
         "S76",
-        "five-day fall of HYG against IEF",
-        Way(
-            ("hyg", "ief"),
-            _of_pair("hyg", "ief", _widened, _weekly_z),
-        ),
+        "five-day rise of the high-yield spread, or fall of HYG against IEF",
+        Way(("hy_oas",), _weekly_z_of("hy_oas")),
+        Way(("hyg", "ief"), _of_pair("hyg", "ief", _widened, _weekly_z)),
     ),
 )
 """Every signal of the volatility complex and of credit."""

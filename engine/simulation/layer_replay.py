@@ -48,27 +48,42 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class Confusion:
-    """Closes at which a layer was on or off, by whether stress followed."""
+    """
+    Closes at which a layer was on or off, by whether stress followed.
+
+    `unseen` are those at which its rules could not be told: they count neither as on nor as off. A layer that could
+    be seen on and never off, one of several signs being unseen, has no share of either.
+    """
 
     on_stressed: int
     on_calm: int
     off_stressed: int
     off_calm: int
+    unseen: int = 0
+
+    @property
+    def seen(self) -> int:
+        """Closes that count."""
+        return self.on_stressed + self.on_calm + self.off_stressed + self.off_calm
 
     @property
     def over_hedged(self) -> float | None:
-        """Share of the calm closes at which it was on: false breakdowns; None where none was calm."""
-        return _share(self.on_calm, self.on_calm + self.off_calm)
+        """Share of the calm closes seen at which it was on: false breakdowns; None where none was calm."""
+        return None if self._only_on else _share(self.on_calm, self.on_calm + self.off_calm)
 
     @property
     def under_hedged(self) -> float | None:
-        """Share of the stressed closes at which it was off: real shifts missed; None where none was stressed."""
-        return _share(self.off_stressed, self.on_stressed + self.off_stressed)
+        """Share of the stressed closes seen at which it was off: real shifts missed; None where none was stressed."""
+        return None if self._only_on else _share(self.off_stressed, self.on_stressed + self.off_stressed)
 
     @property
     def precision(self) -> float | None:
         """Share of the closes with it on that stress followed; None where it was never on."""
         return _share(self.on_stressed, self.on_stressed + self.on_calm)
+
+    @property
+    def _only_on(self) -> bool:
+        return self.unseen > 0 and self.off_stressed + self.off_calm == 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +91,8 @@ class LayerReplay:
     """
     One layer over the history.
 
-    `unseen` counts closes at which its rules could not be told, kept as off, since a vote not cast arms nothing;
-    `lacking` are the signals that no source supplied at any close.
+    `unseen` counts all closes at which its rules could not be told: then it is not on, since a vote not cast arms
+    nothing, and the matrix leaves them out. `lacking` are the signals that no source supplied at any close.
     """
 
     layer: str
@@ -198,10 +213,12 @@ def intervals(days: NDArray[np.datetime64], on: Truths, follows: Floats) -> tupl
     )
 
 
-def confusion(on: Truths, follows: Floats) -> Confusion:
+def confusion(on: Truths, unseen: Truths, follows: Floats) -> Confusion:
     """The matrix over closes whose outcome is told."""
     stressed, calm = follows == 1.0, follows == 0.0
-    return Confusion(*(int((one & other).sum()) for one in (on, ~on) for other in (stressed, calm)))
+    off = ~on & ~unseen
+    parts = ((on, stressed), (on, calm), (off, stressed), (off, calm), (unseen, stressed | calm))
+    return Confusion(*(int((one & other).sum()) for one, other in parts))
 
 
 def _layer(
@@ -209,13 +226,14 @@ def _layer(
 ) -> LayerReplay:
     stands = np.array([standing(rule, table) for rule in rules])
     on = (stands == 1.0).any(axis=0)
+    unseen = np.isnan(stands).any(axis=0) & ~on
     asked = dict.fromkeys(signal for rule in rules for signal in rule.signals)
     return LayerReplay(
         layer=name,
         rules=tuple(rule.id for rule in rules),
         intervals=intervals(days, on, follows),
-        confusion=confusion(on, follows),
-        unseen=int((np.isnan(stands).any(axis=0) & ~on).sum()),
+        confusion=confusion(on, unseen, follows),
+        unseen=int(unseen.sum()),
         lacking=tuple(signal for signal in asked if not np.isfinite(table[signal]).any()),
     )
 

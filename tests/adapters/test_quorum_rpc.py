@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from adapters.evm.chain import Chain
+from adapters.evm.chain import BlockHash, Chain
 from adapters.evm.quorum_rpc import NodesDisagree, QuorumNode
 from adapters.evm.rpc import Reply, Request
 from engine.errors import ConfigError, OutcomeUnknown, VenueUnavailable
@@ -90,6 +90,38 @@ def test_of_three_the_one_that_lags_too_far_is_left_out():
 
     assert quorum(Endpoint(), Endpoint("b"), late).balance(WHO) == 1100
     assert not [method for method, _ in late.asked if method == "eth_getBalance"]
+
+
+def test_a_read_of_one_block_by_its_hash_is_asked_as_it_is():
+    first = Endpoint()
+    chain = quorum(first, Endpoint("b"))
+
+    assert chain.call(WHO, b"", block=BlockHash(HASH)) == b"\x2a"
+    assert first.asked[-1][1][1] == {"blockHash": HASH, "requireCanonical": True}
+
+
+@pytest.mark.parametrize("height", [10**9, 106, 3])
+def test_of_three_the_one_whose_height_is_far_from_the_others_is_out_voted(height):
+    assert quorum(Endpoint("liar", height=height), Endpoint(), Endpoint("b")).balance(WHO) == 1100
+
+
+@pytest.mark.parametrize("final", [0, 100])
+def test_of_three_the_one_that_lies_about_what_is_final_is_out_voted(final):
+    class Liar(Endpoint):
+        def reply(self, method, params):
+            honest = super().reply(method, params)
+            return {"result": self.block(final)} if params[:1] == ["finalized"] else honest
+
+    node = QuorumNode([Liar(), Endpoint(), Endpoint("b")])
+
+    assert node.ask("eth_getBalance", (WHO, "finalized")) == {"result": hex(1098)}
+
+
+@pytest.mark.parametrize("number", ["-0x1", "0x" + "f" * 20, "latest", None])
+def test_of_three_the_one_whose_height_is_no_number_is_left_out(number):
+    broken = Endpoint("broken", eth_getBlockByNumber={"number": number})
+
+    assert quorum(Endpoint(), broken, Endpoint("b")).balance(WHO) == 1100
 
 
 @pytest.mark.parametrize(

@@ -88,6 +88,7 @@ def telling(receipt: object, head: object) -> Callable[[object], object]:
 BROKEN = [
     "", "not json", "[1,2", "5", "null", '"0x1"', "[]", "{}", '{"id":1}', '{"id":1,"error":"x"}',
     '{"id":2,"result":"0x1"}', '{"result":"0x1"}', "[" * 5_000, '{"id":1,"error":5}',
+    '{"id":1,"error":{"code":[1],"message":"x"}}',
 ]  # fmt: skip
 
 
@@ -101,6 +102,52 @@ def test_a_reply_that_is_not_one_is_no_answer(text):
 def test_to_a_send_it_means_that_the_outcome_is_unknown(text):
     with server(said(text)) as url, pytest.raises(OutcomeUnknown, match="may have been broadcast"):
         HttpNode(url, limits=SMALL).ask("eth_sendRawTransaction", ["0x00"])
+
+
+def knowing(**said: object) -> Answer:
+    """A node of chain 1 that answers each method as the test says, a mapping with `error` as its error."""
+    known = {"eth_chainId": "0x1"} | said
+
+    def one(asked):
+        found = known[asked["method"]]
+        kind = "error" if isinstance(found, dict) and "message" in found else "result"
+        return {"id": asked["id"], kind: found}
+
+    return echoed(lambda asked: [one(each) for each in asked] if isinstance(asked, list) else one(asked))
+
+
+HEAD = {"number": "0x1", "hash": "0x" + "aa" * 32, "timestamp": "0x1", "gasLimit": "0x1"}
+REFUSAL = {"code": 3, "message": "execution reverted", "data": "0xzz"}
+
+
+@pytest.mark.parametrize(
+    ("said", "read"),
+    [
+        ({"eth_getBlockByNumber": {**HEAD, "number": "-0x1"}}, lambda chain: chain.block(1)),
+        ({"eth_getBlockByNumber": {**HEAD, "number": "0x" + "f" * 20}}, lambda chain: chain.block(1)),
+        ({"eth_getBlockByNumber": {**HEAD, "timestamp": "0x" + "f" * 15}}, lambda chain: chain.block(1).at),
+        ({"eth_getBalance": "-0x5"}, lambda chain: chain.balance("0x" + "11" * 20)),
+        ({"eth_getBalance": "0x1" + "0" * 64}, lambda chain: chain.balance("0x" + "11" * 20)),
+        ({"eth_getTransactionCount": "0x1" + "0" * 16}, lambda chain: chain.nonce("0x" + "11" * 20)),
+        ({"eth_blockNumber": "0x1" + "0" * 16}, lambda chain: chain.height()),
+        ({"eth_getStorageAt": "0x" + "11" * 33}, lambda chain: chain.storage("0x" + "11" * 20, 0)),
+        ({"eth_call": REFUSAL}, lambda chain: chain.call("0x" + "11" * 20, b"")),
+        ({"eth_getTransactionReceipt": [5], "eth_getBlockByNumber": HEAD}, lambda chain: chain.receipt("0x1")),
+    ],
+)
+def test_a_number_that_no_chain_has_and_a_refusal_that_is_no_bytes_are_no_answer(said, read):
+    with server(knowing(**said)) as url, pytest.raises(ReplyMalformed):
+        read(Chain(HttpNode(url, limits=SMALL)))
+
+
+def test_a_refused_send_whose_reason_is_not_readable_may_be_in():
+    with server(knowing(eth_sendRawTransaction=REFUSAL)) as url, pytest.raises(OutcomeUnknown, match="may be in"):
+        Chain(HttpNode(url, limits=SMALL)).send_raw(b"\x02")
+
+
+def test_a_refused_batch_whose_code_is_none_is_no_answer():
+    with server(said('{"error":{"code":{},"message":"x"}}')) as url, pytest.raises(VenueUnavailable, match="refused"):
+        HttpNode(url, limits=SMALL).ask_many([("eth_chainId", [])])
 
 
 @pytest.mark.parametrize("result", [None, 5, [], {}, True, "", "0x", "12", "0xzz", "0x" + "f" * 70 + "g"])
@@ -262,7 +309,7 @@ def test_an_error_page_is_told_by_its_status():
         HttpNode(url, limits=SMALL).ask("eth_blockNumber", [])
 
 
-@pytest.mark.parametrize("url", ["ftp://x", "http://", "node:8545", "ws://x"])
+@pytest.mark.parametrize("url", ["ftp://x", "http://", "node:8545", "ws://x", "http://a..b", "http://" + 70 * "a"])
 def test_what_is_no_http_address_is_refused(url):
     with pytest.raises(ConfigError, match="RPC address refused"):
         HttpNode(url)

@@ -44,6 +44,22 @@ def test_what_was_encoded_is_decoded(batch):
     assert said.deadline == UNTIL
 
 
+@pytest.mark.fault("F62")
+@given(st.data())
+def test_what_is_decoded_has_no_other_bytes(data):
+    call = Call(TARGET, b"\1\2\3\4", 5, "")
+    good = encode_batch([call], deadline=UNTIL, router=ROUTER)
+    at = data.draw(st.integers(0, len(good) - 1))
+    bent = good[:at] + bytes([data.draw(st.integers(0, 255))]) + good[at + 1 :]
+
+    try:
+        said = decode_batch(bent, router=ROUTER)
+    except OrderRejected:
+        return
+
+    assert encode_batch(said.calls, deadline=said.deadline, router=ROUTER) == bent
+
+
 def test_the_first_call_is_the_deadline_with_nothing_in_it():
     call = deadline_call(ROUTER, UNTIL)
 

@@ -91,6 +91,7 @@ class TestScope:
             (swap(recipient=NOBODY), "recipient"),
             (swap(recipient=ZERO_ADDRESS), "recipient"),
             (swap(tokenOut=NOBODY), "tokenOut"),
+            (swap(sqrtPriceLimitX96=2**96), "sqrtPriceLimitX96"),
             (replace(swap(), value=1), "sends 1 wei"),
             (replace(swap(), to=NOBODY), "does not open"),
             (replace(approve(5), data=approve(5).data + b"\0"), "canonical"),

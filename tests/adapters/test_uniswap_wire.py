@@ -1,3 +1,4 @@
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -57,6 +58,17 @@ def test_bytes_behind_a_call_are_refused(extra):
 
     with pytest.raises(OrderRejected, match="canonical"):
         ROUTER.decode_call(data + extra)
+
+
+@pytest.mark.fault("F62")
+@pytest.mark.parametrize("order", [BUY, SELL])
+def test_a_price_limit_is_refused_since_the_router_then_waives_the_exact_amount(order):
+    _, call, _ = encode(ROUTER, swap([POOL], order), SAFE)
+    name, arguments = ROUTER.decode_call(call.data)
+    limited = {**arguments["params"], "sqrtPriceLimitX96": 4295128740}
+
+    with pytest.raises(OrderRejected, match="may stop at a price"):
+        AllowList(permits(ROUTER, [POOL], SAFE)).described([replace(call, data=ROUTER.encode(name, limited))])
 
 
 @pytest.mark.parametrize(("pool", "match"), [(SwapPool(OTHER, (WETH, USDC), 3000), "pool is not listed")])

@@ -14,7 +14,7 @@ from contracts_abi import load
 from engine.errors import OrderRejected, VenueError
 from engine.instruments import Cash, Right, VanillaOption
 from engine.money import Money
-from engine.orders import Order, OrderId
+from engine.orders import Order, OrderId, OrderLeg
 from tests.adapters.conformance_onchain import OnchainVenueContract
 from tests.chain.own_contracts import compiled, create
 from tests.chain.vault_stage import USDC, Stage, order, stage
@@ -258,3 +258,45 @@ class TestHegic:
 
         with pytest.raises(VenueError, match="does not add up"):
             venue.read(asked, replace(receipt, logs=logs))
+
+    def test_a_payoff_that_the_money_does_not_confirm_is_refused(self, s, protocol, venue):
+        s.run((venue, puts(s, venue, "4", "-101")))
+        protocol.spot(700)
+        asked = puts(s, venue, "-4", "1199")
+        receipt = s.run((venue, asked))
+        usdc = s.world["USDC"].lower()
+        logs = tuple(log if log["address"].lower() != usdc else {**log, "topics": []} for log in receipt.logs)
+
+        with pytest.raises(VenueError, match="does not add up"):
+            venue.read(asked, replace(receipt, logs=logs))
+
+    @pytest.mark.parametrize("days", [10, -10])
+    def test_two_purchases_of_one_size_are_told_apart_by_their_expiry(self, s, venue, days):
+        first = puts(s, venue, "4", "-110")
+        option = first.legs[0].instrument
+        later = replace(option, expiry=option.expiry + timedelta(days=days))
+        second = replace(first, id=OrderId("second"), legs=(OrderLeg(later, Decimal(4)),))
+        s.chain.warp(s.chain.block().at + timedelta(hours=1))
+
+        receipt = s.run((venue, first), (venue, second))
+        (one,), (other,) = venue.read(first, receipt), venue.read(second, receipt)
+
+        assert one.key != other.key
+        bought = [fill.changes[0].instrument.expiry for fill in (one, other)]
+        assert bought[1] - bought[0] == timedelta(days=days)
+
+    @pytest.mark.fault("F98")
+    def test_what_somebody_else_bought_in_the_same_receipt_is_not_ours(self, s, venue):
+        asked = puts(s, venue, "4", "-101")
+        receipt = s.run((venue, asked))
+        stranger = HegicOptions(
+            s.chain,
+            replace(s.holder, safe=account(5).address),
+            treasury=venue.herge.treasury.address,
+            manager=venue.herge.manager.address,
+            cover_pool=venue.herge.treasury.address,
+            money=s.tokens["USDC"],
+            strategies=[StrategyAddress(each.contract.address, "WETH", Right.PUT) for each in venue.herge.strategies],
+        )
+
+        assert stranger.read(asked, receipt) == ()

@@ -272,6 +272,18 @@ class TestRanges:
         with pytest.raises(VenueError, match="does not add up"):
             ranges.read(asked, replace(receipt, logs=logs))
 
+    def test_fees_that_the_tokens_do_not_confirm_are_refused(self, s, ranges):
+        opening = order(ranges, around(s, "1600", "2500"), LIQUIDITY)
+        s.run((ranges, opening))
+        move_weth_price(s.chain, s.world.addresses, Decimal(2100))
+        signed = s.sign(s.vault.propose(ranges.collection(s.holder.safe), deadline=s.deadline()))
+        receipt = s.vault.execute(signed)
+        usdc = s.world["USDC"].lower()
+        logs = tuple(log if log["address"].lower() != usdc else {**log, "topics": []} for log in receipt.logs)
+
+        with pytest.raises(VenueError, match="does not add up"):
+            ranges.collected(replace(receipt, logs=logs), replace(opening, id=OrderId("harvest")))
+
     def test_a_position_that_a_stranger_opened_is_not_ours(self, s, ranges):
         asked = stake(ranges.pools, order(ranges, around(s, "1600", "2500"), LIQUIDITY))
         provider = Builder(s.chain, account(9))

@@ -224,3 +224,30 @@ class TestShorts:
         moved = {c.instrument.id: c.held.units for c in fill.changes}
         assert moved[Cash(SETH).id] == -moved["lyra supply sETH"] == -10 * WAD
         assert moved["sUSD"] > 2_000 * WAD
+
+
+def test_two_written_orders_of_one_batch_are_told_apart(s):
+    s.run((s.lyra, short(s, "-10", "18000", "1500")))
+    asked = [short(s, "2", "0", "-600"), replace(short(s, "3", "0", "-900"), id=OrderId("second"))]
+    before = s.balance("sUSD")
+
+    receipt = s.run(*((s.lyra, each) for each in asked))
+    fills = [fill for each in asked for fill in s.lyra.read(each, receipt)]
+
+    assert [fill.changes[0].held.amount for fill in fills] == [2, 3]
+    fees = sum(fee.units for fill in fills for fee in fill.fees.values())
+    cash = sum(c.held.units for fill in fills for c in fill.changes if c.instrument == Cash(SUSD))
+    assert s.balance("sUSD") - before == cash - fees
+
+
+def test_collateral_alone_is_told_from_a_trade_and_from_other_collateral(s):
+    s.run((s.lyra, short(s, "-10", "18000", "1500")))
+    asked = [short(s, "0", "100", "0"), replace(short(s, "0", "300", "0"), id=OrderId("second"))]
+    writing = replace(short(s, "-5", "9000", "700"), id=OrderId("third"))
+
+    receipt = s.run(*((s.lyra, each) for each in (*asked, writing)))
+    posted = [s.lyra.read(each, receipt)[0].changes[-1].held.amount for each in asked]
+
+    # a trade says what collateral stands there after it: 18,100, then 18,300, then 27,000
+    assert posted[0] == 100
+    assert len({s.lyra.read(each, receipt)[0].key for each in (asked[0], writing)}) == 2

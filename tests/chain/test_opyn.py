@@ -209,6 +209,45 @@ class TestOpyn:
         with pytest.raises(VenueError, match="does not add up"):
             venue.read(asked, replace(receipt, logs=logs))
 
+    def test_collateral_that_the_token_does_not_confirm_is_refused(self, s, venue):
+        asked = written(venue, "-3", "5400", "140")
+        receipt = s.run((venue, asked))
+        pool = venue.gamma.margin_pool[2:].lower()
+        logs = tuple(g if pool not in "".join(g["topics"][2:]) else {**g, "topics": []} for g in receipt.logs)
+
+        with pytest.raises(VenueError, match="5400000000 are to secure it, 0 were locked"):
+            venue.read(asked, replace(receipt, logs=logs))
+
+    def test_a_payout_in_front_of_a_written_put_is_none_of_its_collateral(self, s, venue):
+        asked = written(venue, "-3", "5400", "140")
+        receipt = s.run((venue, asked))
+        safe, pool = ("0x" + who[2:].lower().rjust(64, "0") for who in (s.holder.safe, venue.gamma.margin_pool))
+        usdc, controller = s.tokens["USDC"].contract, venue.gamma.controller
+        units = (7 * 10**6).to_bytes(32).hex()
+        paid = {**receipt.logs[0], "address": usdc.address, "data": "0x" + units}
+        paid["topics"] = [usdc.topic("Transfer"), pool, safe]
+        said = {**receipt.logs[0], "address": controller.address, "data": "0x" + safe[2:] + units + units}
+        said["topics"] = [controller.topic("Redeem"), safe, safe, safe]
+
+        (fill,) = venue.read(asked, replace(receipt, logs=(paid, said, *receipt.logs)))
+
+        assert fill.key == venue.read(asked, receipt)[0].key
+
+    @pytest.mark.parametrize("written_first", [True, False])
+    def test_what_is_written_and_what_is_sold_in_one_batch_are_told_apart(self, s, venue, written_first):
+        s.run((venue, puts(venue, "5", "-260")))
+        writing = replace(written(venue, "-5", "9000", "200"), id=OrderId("written"))
+        asked = [writing, puts(venue, "-5", "200")]
+        before, ordered = s.balance("USDC"), asked if written_first else asked[::-1]
+
+        receipt = s.run(*((venue, each) for each in ordered))
+        (wrote,), (sold,) = (venue.read(each, receipt) for each in asked)
+
+        assert wrote.key != sold.key
+        assert [c.held.units for c in wrote.changes][-1] == 9000 * 10**6
+        cash = sum(fill.changes[1].held.units - sum(f.units for f in fill.fees.values()) for fill in (wrote, sold))
+        assert s.balance("USDC") - before == cash
+
     def test_the_quote_of_a_written_put_is_its_premium_less_its_collateral(self, s, venue):
         asked = written(venue, "-3", "5400", "140")
         quoted = venue.quote(asked)

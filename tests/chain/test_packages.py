@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from eth_utils.address import to_checksum_address
 
 import contracts_abi
 from adapters.evm import packages
@@ -21,6 +22,16 @@ def test_a_tarball_with_another_hash_never_reaches_the_cache(tmp_path: Path) -> 
         admit(forged, pins()["safe-contracts"], cache)
 
     assert not cache.exists()
+
+
+def test_each_interface_says_its_chain_version_licence_and_its_address_or_why_it_has_none() -> None:
+    listed = contracts_abi.sources()
+
+    for name, contract in listed["contract"].items():
+        said = {**listed["package"].get(contract.get("package"), {}), **contract}
+        assert all(said.get(part) for part in ("home", "version", "licence")), name
+        assert bool(contract["address"]) != bool(contract.get("reason")), name
+        assert not contract["address"] or to_checksum_address(contract["address"]) == contract["address"], name
 
 
 def test_what_is_fetched_and_checks_out_is_not_fetched_again(

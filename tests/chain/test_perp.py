@@ -294,3 +294,13 @@ class TestPerpetual:
 
         with pytest.raises(VenueError, match="does not add up"):
             perp.read(asked, replace(receipt, logs=logs))
+
+    @pytest.mark.parametrize("second", ["500", "-500"])
+    def test_margin_that_moves_twice_in_one_batch_is_read_move_by_move(self, s, perp, second):
+        asked = margin("1000"), replace(margin(second), id=OrderId("second"))
+
+        receipt = s.run(*((perp, each) for each in asked))
+        fills = [fill for each in asked for fill in perp.read(each, receipt)]
+
+        assert [gain(fill, DEPOSIT) for fill in fills] == [1000 * 10**6, int(second) * 10**6]
+        assert len({fill.key for fill in fills}) == 2

@@ -11,6 +11,7 @@ import pytest
 from adapters.evm.abi import event_topic, selector
 from adapters.evm.deploy_builder import Builder
 from adapters.evm.power import PowerMarketVenue
+from adapters.evm.power_wire import redeem
 from contracts_abi import load
 from engine.errors import MarketDataError, OrderRejected, VenueError
 from engine.instruments import Cash, PowerPerpetual
@@ -184,6 +185,19 @@ class TestPower:
         logs = tuple({**g, "data": g["data"].replace(paid.to_bytes(32).hex(), less)} for g in receipt.logs)
         with pytest.raises(VenueError, match="does not add up"):
             venue.settled(replace(receipt, logs=logs), asked)
+
+    def test_two_redemptions_of_one_batch_are_read_one_by_one(self, s, protocol, venue):
+        asked = power("50", "-11")
+        s.run((venue, asked))
+        s.chain.request("anvil_setBalance", protocol.controller.address, hex(100 * WAD))
+        protocol.price(3000, 0.3)
+        protocol.keeper.send(protocol.controller, "shutDown")
+        calls = [redeem(venue.market, units * WAD) for units in (20, 30)]
+
+        receipt = s.vault.execute(s.sign(s.vault.propose(calls, deadline=s.deadline())))
+        fills = venue.settled(receipt, replace(asked, id=OrderId("shutdown")))
+
+        assert [fill.changes[0].held.units for fill in fills] == [-20 * WAD, -30 * WAD]
 
     @pytest.mark.fault("F46")
     def test_a_price_above_the_limit_reverts(self, s, venue):

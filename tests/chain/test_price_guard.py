@@ -168,7 +168,7 @@ class TestFeed:
         good = Round(7, int(SPOT) * 10**8, now - 10, now - 5, 7, 8)
         told = replace(good, **wrong)
         Builder(s.chain, account(8)).send(feed[1], "tell", astuple(told)[:5])
-        return OnchainReader(s.chain, (s.cheap,), feeds={"WETH": feed[0]})
+        return OnchainReader(s.chain, (s.cheap,), feeds={"WETH": [feed[0]]})
 
     def test_a_feed_that_agrees_with_the_market_is_read_with_it(self, s, feed):
         assert self.tell(s, feed).state().prices["WETH"] == 2000.0
@@ -196,7 +196,7 @@ class TestFeed:
 
     def test_other_decimals_than_configured_are_refused(self, s, feed):
         reader = self.tell(s, feed)
-        wrong = replace(reader, feeds={"WETH": replace(feed[0], decimals=18)})
+        wrong = replace(reader, feeds={"WETH": [replace(feed[0], decimals=18)]})
 
         with pytest.raises(MarketDataError, match="it has 8 decimals, 18 are configured"):
             wrong.state()

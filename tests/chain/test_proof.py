@@ -8,7 +8,7 @@ import pytest
 from adapters.evm.deploy_builder import Builder, account
 from adapters.evm.erc20 import Token
 from adapters.evm.proof import balance_changes, cash_expected, proven
-from adapters.evm.wire import Holder, events
+from adapters.evm.wire import Holder, change, events
 from engine.errors import VenueError
 from engine.money import Currency, Money
 from tests.chain.own_contracts import create
@@ -47,7 +47,7 @@ def done(s: Stage):
 def test_a_batch_whose_balances_moved_as_its_fills_say_is_proven(s):
     name, receipt, fills = done(s)
 
-    assert proven(s.chain, s.holder, name, receipt, fills, list(s.tokens.values())) == receipt
+    assert proven(s.chain, s.holder, name, receipt, fills, list(s.tokens.values())) == {}
     assert set(cash_expected(fills)) == {USDC, SUSD, WETH}
 
 
@@ -101,6 +101,51 @@ def transaction(s: Stage, sender, to: str, data: bytes) -> str:
     fields = {"chainId": s.chain.chain_id, "gas": 3_000_000, "maxFeePerGas": 10**11, "maxPriorityFeePerGas": 10**9}
     signed = sender.sign_transaction({**fields, "nonce": s.chain.nonce(sender.address), "to": to, "data": data})
     return s.chain.send_raw(bytes(signed.raw_transaction))
+
+
+def around(s: Stage, receipt, code: str, *, front: int = 0, behind: int = 0):
+    """The receipt as if a stranger had sent us tokens in front of the Safe's first deed and behind its word."""
+    me, him = ("0x" + who[2:].lower().rjust(64, "0") for who in (s.holder.safe, account(5).address))
+    token = s.tokens[code].contract
+
+    def sent(units: int) -> list[dict]:
+        topics, data = [token.topic("Transfer"), him, me], "0x" + units.to_bytes(32).hex()
+        return [{**receipt.logs[0], "address": token.address, "topics": topics, "data": data}] if units else []
+
+    return replace(receipt, logs=(*sent(front), *receipt.logs, *sent(behind)))
+
+
+@pytest.mark.fault("F20")
+@pytest.mark.fault("F99")
+def test_what_a_stranger_sends_along_is_told_apart_and_denies_none_of_our_fills(s):
+    """Balances are what they are: a stranger's gift is shown by fills that say as much less."""
+    name, receipt, fills = done(s)
+    tokens, usdc, sold = list(s.tokens.values()), s.tokens["USDC"], cash_expected(fills)[USDC]
+    short = [replace(fills[0], changes=(change(usdc.cash, sold - 3), *fills[0].changes[1:]), fees={}), *fills[1:]]
+
+    assert proven(s.chain, s.holder, name, around(s, receipt, "USDC", front=3), short, tokens) == {usdc: 3}
+    assert proven(s.chain, s.holder, name, around(s, receipt, "USDC", behind=3), short, tokens) == {}
+    for wrong in (receipt, around(s, receipt, "USDC", front=2), around(s, receipt, "WETH", front=3)):
+        with pytest.raises(VenueError, match="does not add up"):
+            proven(s.chain, s.holder, name, wrong, short, tokens)
+    taken = [replace(fills[0], changes=(change(usdc.cash, sold + 3), *fills[0].changes[1:]), fees={}), *fills[1:]]
+    with pytest.raises(VenueError, match="does not add up"):
+        proven(s.chain, s.holder, name, around(s, receipt, "USDC", front=3), taken, tokens)
+
+
+@pytest.mark.fault("F99")
+def test_what_stands_behind_the_safes_word_is_not_read_for_an_order(s):
+    name, receipt, fills = done(s)
+    asked = supply("aave-cheap", WETH, "1")
+    twice = replace(receipt, logs=receipt.logs * 2)
+    word = next(at for at, found in s.holder.executions(receipt).items() if found == name)
+
+    only = s.holder.only(twice, name)
+
+    assert s.holder.own(receipt, name) == range(word + 1)
+    assert s.holder.own(receipt, "0x" + "11" * 32) == range(0)
+    assert len(only.logs) == len(twice.logs)
+    assert s.cheap.read(asked, only)[0].key == fills[2].key
 
 
 @pytest.mark.fault("F50")

@@ -8,7 +8,7 @@ import pytest
 
 from adapters.evm.abi import selector
 from adapters.evm.contract import Contract
-from adapters.evm.deploy_builder import Builder
+from adapters.evm.deploy_builder import Builder, account
 from adapters.evm.share_vault import SharePriceGuard, ShareVaults
 from adapters.evm.share_vault_wire import ListedVault
 from contracts_abi import load
@@ -207,6 +207,33 @@ class TestVault:
 
         with pytest.raises(VenueError, match="does not add up"):
             venue.read(asked, replace(receipt, logs=logs))
+
+    @pytest.mark.parametrize(("first", "second"), [("1000", "500"), ("-400", "-200")])
+    def test_two_dealings_of_one_batch_are_read_one_by_one(self, s, venue, vaults, first, second):
+        s.run((venue, shares(vaults, "2000", "-2502")))
+        bounds = {"1000": "-1251", "500": "-626", "-400": "499", "-200": "249"}
+        asked = [shares(vaults, quantity, bounds[quantity]) for quantity in (first, second)]
+        before = s.balance("USDC")
+
+        receipt = s.run(*((venue, each) for each in asked))
+        fills = [fill for each in asked for fill in venue.read(each, receipt)]
+
+        assert [fill.changes[0].held.amount for fill in fills] == [Decimal(first), Decimal(second)]
+        assert s.balance("USDC") - before == sum(fill.changes[1].held.units for fill in fills)
+
+    @pytest.mark.fault("F99")
+    def test_what_a_stranger_deposits_for_us_in_the_same_receipt_is_not_ours(self, s, venue, vaults):
+        asked = shares(vaults, "1000", "-1251")
+        receipt = s.run((venue, asked))
+        deposit = venue.vaults[0].contract.topic("Deposit")
+        mine = next(log for log in receipt.logs if log["topics"][:1] == [deposit])
+        stranger = "0x" + account(5).address[2:].lower().rjust(64, "0")
+        theirs = {**mine, "topics": [deposit, stranger, *mine["topics"][2:]]}
+
+        assert venue.read(asked, receipt) != ()
+        (fill,) = venue.read(asked, replace(receipt, logs=(theirs, *receipt.logs)))
+
+        assert fill.key == venue.read(asked, receipt)[0].key
 
     def test_shares_for_somebody_else_are_never_signed(self, s, venue, vaults):
         contract: Contract = vaults.listed[0].contract

@@ -287,6 +287,31 @@ class TestNonceGap:
             executor.recover([raw])
 
 
+def test_while_one_we_do_not_remember_is_pending_nothing_new_is_sent(wire, executor, remembered):
+    stop_mining(executor.chain)
+    executor.chain.send_raw(signed(executor.chain, executor.chain.nonce(PAYER.address)))
+
+    with pytest.raises(VenueUnavailable, match="executor is busy"):
+        executor.send(THERE, b"")
+    assert (len(wire.sent), remembered) == (1, [])
+
+
+@pytest.mark.parametrize("method", ["eth_getTransactionReceipt", "eth_getBlockByNumber"])
+def test_a_node_that_talks_nonsense_after_a_send_leaves_its_outcome_unknown(wire, executor, remembered, method):
+    def nonsense(_: int) -> None:
+        ask = wire.ask_many
+        wire.ask_many = lambda asked: [
+            {"result": {"number": "-0x1"}} if name == method else reply
+            for (name, _), reply in zip(asked, ask(asked), strict=True)
+        ]
+
+    wire.after = nonsense
+
+    with pytest.raises(OutcomeUnknown, match="may be in: the node's reply is not readable"):
+        executor.send(THERE, b"")
+    assert wire.sent == remembered
+
+
 @pytest.mark.fault("F55")
 def test_a_halted_node_is_told_in_time_and_nothing_is_sent(fetched_packages):
     with start_anvil(timeout=0.3) as chain:

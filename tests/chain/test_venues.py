@@ -7,7 +7,10 @@ from decimal import Decimal
 
 import pytest
 
+from adapters.evm.aave import AaveMarket
+from adapters.evm.chain import connect
 from adapters.evm.deploy_builder import Builder, account
+from adapters.evm.lyra import LyraOptions
 from adapters.evm.lyra_wire import open_long
 from adapters.evm.onchain_state import OnchainReader
 from adapters.evm.uniswap import PriceGuard
@@ -338,6 +341,29 @@ class TestAave:
         with pytest.raises(OrderRejected, match="not of market"):
             s.cheap.calls(supply("aave-cheap", replace(WETH, code="stETH"), "1"))
 
+    def test_tokens_that_went_to_another_place_than_the_reserve_confirm_nothing(self, s):
+        asked = supply("aave-cheap", WETH, "1")
+        receipt = s.run((s.cheap, asked))
+        reserve = s.cheap._data.read(s.chain, "getReserveTokensAddresses", s.world["WETH"])["aTokenAddress"][2:].lower()
+        logs = tuple(
+            {**log, "topics": [topic.replace(reserve, "99" * 20) for topic in log["topics"]]}
+            if log["address"].lower() == s.world["WETH"].lower()
+            else log
+            for log in receipt.logs
+        )
+
+        with pytest.raises(VenueError, match="does not add up"):
+            s.cheap.read(asked, replace(receipt, logs=logs))
+
+    def test_several_moves_of_one_reserve_in_one_batch_are_read_move_by_move(self, s):
+        asked = [supply("aave-cheap", WETH, quantity) for quantity in ("3", "1", "-2")]
+
+        receipt = s.run(*((s.cheap, each) for each in asked))
+        fills = [fill for each in asked for fill in s.cheap.read(each, receipt)]
+
+        assert [fill.changes[0].held.amount for fill in fills] == [3, 1, -2]
+        assert len({fill.key for fill in fills}) == 3
+
     def test_an_event_that_the_token_does_not_confirm_is_refused(self, s):
         asked = supply("aave-cheap", WETH, "1")
         receipt = s.run((s.cheap, asked))
@@ -467,6 +493,13 @@ class TestState:
 
         with pytest.raises(MarketDataError, match="WETH at aave-dear refused"):
             s.reader.state()
+
+    def test_two_endpoints_that_agree_say_what_one_says(self, s):
+        with connect(f"{s.chain.node.url} {s.chain.node.url}") as two:
+            markets = [AaveMarket(two, s.holder, m.addresses, s.tokens, name=m.name) for m in (s.cheap, s.dear)]
+            options = LyraOptions(two, s.holder, s.lyra.addresses, s.tokens["sUSD"])
+
+            assert OnchainReader(two, markets, options).state() == s.reader.state()
 
     def test_without_an_options_market_nothing_is_listed(self, s):
         assert OnchainReader(s.chain, [s.cheap]).state().options == ()

@@ -17,7 +17,7 @@ DAYS = weekdays(800)  # to Friday 26 January 2018
 LAST = Axis(axis(len(DAYS)).closes[-30:])
 DAY = np.timedelta64(24 * 60, "m")
 MONTHLY = {"cpi", "ppi", "cpi_change", "cpi_consensus", "pe", "pcf_top50", "reer", "reer_12m"}
-MEETINGS = {"fomc_dissents", "ois_12m", "sep_median"}
+MEETINGS = {"fomc_dissents", "sep_median"}
 QUARTERLY = {"gdp_dispersion", "gdp_growth", "gdp_consensus"}
 ALL_FAMILIES = Policy.model_validate({"consensus": {"needed": 3, "families": [family.value for family in Family]}})
 

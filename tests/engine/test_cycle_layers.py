@@ -1,5 +1,6 @@
 """What VIX layers buy in a decision: by which means, how much of it, over which tenors, and out of which money."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -22,6 +23,7 @@ from scripts.layering import layering, rows, values
 from tests.engine.desk_cases import POLICY, decided, funded, snapshot
 
 RULES = POLICY.model_dump()
+RULES["capital"]["beta_unlevered"] = 0.6
 
 
 def policy(*, futures=True, carry="2%", **changed):
@@ -108,9 +110,9 @@ def test_a_layer_buys_no_more_than_its_share_of_the_carry_budget_bears():
 def test_a_layer_is_borne_where_the_book_with_it_earns_the_cost_of_capital(rich):
     core, trade = rich.target.core, layer(rich, "vix-second").trade
     (days,) = {line.terms.days for line in core.lines if line.kind is Kind.CONDOR}
-    bills = SEEN.rates.rate(0.25)
+    bills = math.expm1(SEEN.rates.rate(0.25))
     earned = bills + (core.expected - core.cost) / 1e6 * 365 / days - trade.carry / 1e6
-    equity = bills + float(RULES["capital"]["beta_levered"]) * float(POLICY.capital.equity_premium)  # nothing is owed
+    equity = bills + float(RULES["capital"]["beta_unlevered"]) * float(POLICY.capital.equity_premium)  # nothing is owed
 
     verdict = layering(rich).borne["vix-second"]
 

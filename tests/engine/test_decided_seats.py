@@ -104,7 +104,11 @@ SEATS = [
         "S71",
         "funding",
         "on-chain",
-        change({"funding_8h": 0.0001 + 1e-5 * SAW[:60]}, funding_8h=then(0.0001 + 1e-5 * SAW[:60], 0.00015)),
+        change(
+            {"funding_8h": 0.0001 + 1e-5 * SAW[:60], "funding_8h_2": 0.0001 + 1e-5 * SAW[:60]},
+            funding_8h=then(0.0001 + 1e-5 * SAW[:60], 0.00015),
+            funding_8h_2=then(0.0001 + 1e-5 * SAW[:60], 0.00015),
+        ),
         "funding",
     ),
     case(

@@ -6,7 +6,6 @@ import pytest
 from tests.engine.evidence_cases import (
     CONFIRMED,
     DRIVEN,
-    FLAT,
     FLOWS,
     FRONT,
     GAPS,
@@ -23,6 +22,9 @@ from tests.engine.evidence_cases import (
     rule,
     then,
 )
+
+SPREAD = 0.04 + 0.008 * WAVE[:300]
+"""Five-day changes with a deviation of 31 bp: fifty are within two of them."""
 
 SCORES = [
     case(
@@ -50,8 +52,8 @@ SCORES = [
         "credit-widens",
         "+25%",
         change(
-            {"hy_oas": then(FLAT / 500, 0.0449), "hyg": 80 + WAVE[:300], "ief": FLAT * 5},
-            hy_oas=then(FLAT / 500, 0.0450),
+            {"hy_oas": then(SPREAD, SPREAD[-6] + 0.0049)},
+            hy_oas=then(SPREAD, SPREAD[-6] + 0.0051),
         ),
         "credit +50 bp in five days",
     ),
@@ -174,7 +176,7 @@ FREEZES = [
         "dislocation",
         "defi",
         # the fee is 30 bp: 89 and 91 bp apart
-        change({"dex_mid": [2017.8], "cex_mid": [2000.0], "pool_fee": [0.003]}, dex_mid=[2018.2]),
+        change({"dex_mid": [2017.8] * 3, "cex_mid": [2000.0] * 3, "pool_fee": [0.003]}, dex_mid=[2018.2] * 3),
         "pool and exchange three fees apart",
     ),
 ]
@@ -230,7 +232,12 @@ ARMS = [
         "funding-spike",
         "defi-protection",
         # three payments a day: 0.000456 x 1095 = 49.9 %, 0.000457 x 1095 = 50.04 %
-        change({"funding_8h": 0.000456 + 1e-6 * SAW[:60]}, funding_8h=then(0.000456 + 1e-6 * SAW[:60], -0.000457)),
+        # the median of two venues
+        change(
+            {"funding_8h": 0.000456 + 1e-6 * SAW[:60], "funding_8h_2": 0.000456 + 1e-6 * SAW[:60]},
+            funding_8h=then(0.000456 + 1e-6 * SAW[:60], -0.000457),
+            funding_8h_2=then(0.000456 + 1e-6 * SAW[:60], -0.000457),
+        ),
         "perpetual funding at 50 % a year",
     ),
     case(

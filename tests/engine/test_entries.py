@@ -36,11 +36,20 @@ def test_dollars_do_not_balance_contracts():
         Entry("k", NOW, "trade", legs)
 
 
-def test_an_account_has_a_known_root():
-    with pytest.raises(InputError, match="unknown"):
-        leg("savings:condor", usd(1))
+@pytest.mark.parametrize(
+    "account",
+    [
+        "savings:condor", "assets",
+        "assets:nowhere:paper", "assets:condor:", "assets:condor:a:b", "income", "expenses:gas",
+        "expenses:gas:nowhere", "expenses:a:b:condor", "equity:nonsense", "equity:capital",
+        "equity:capital:nowhere", "",
+    ],
+)  # fmt: skip
+def test_an_account_that_no_report_could_read_is_refused(account):
+    with pytest.raises(InputError, match="unknown: it is none of assets:SLEEVE:VENUE"):
+        leg(account, usd(1))
 
 
 def test_a_leg_is_counted_in_its_instruments_unit():
     with pytest.raises(InputError, match="instrument is USD"):
-        Leg(Account("assets:x:y"), Money(1, spx(4000, "P").unit), Cash(USD))
+        Leg(Account("assets:defi:vault"), Money(1, spx(4000, "P").unit), Cash(USD))

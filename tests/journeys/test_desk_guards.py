@@ -6,13 +6,18 @@ from decimal import Decimal
 
 import pytest
 
+from adapters.evm.contract import Contract
 from adapters.evm.deploy_aave import set_price
 from adapters.evm.deploy_builder import Builder, account
 from adapters.evm.deploy_uniswap import sqrt_price
+from adapters.files.config import FeedSettings
 from adapters.safe.keystore import from_secret
-from engine.errors import MarketDataError, OrderRejected
+from engine.errors import MarketDataError, OrderRejected, StaleQuote
+from engine.orders import OrderId
+from engine.plan.canonical import sealed
 from scripts import flow
 from scripts.desk import STABLE_GUARD, call_policy
+from tests.chain.own_contracts import create
 
 pytestmark = [pytest.mark.journey, pytest.mark.chain, pytest.mark.timeout(240)]
 
@@ -53,6 +58,89 @@ def test_a_pool_moved_off_its_own_average_is_not_traded_on(prepared, opened):
 
     with pytest.raises(MarketDataError, match=r"off its average, 2\.00% allowed"):
         premium(desk, prepared)
+
+
+@pytest.mark.fault("F42")
+def test_no_owner_signs_a_batch_that_would_revert_by_now(prepared, opened):
+    desk, key = opened(), from_secret(bytes(account(3).key))
+    flow.sign(desk, prepared.plan, key)
+    trade_stable(prepared, "1.01")  # within what a pool is believed, beyond the plan's bound on it
+
+    with pytest.raises(OrderRejected, match=r"would revert: .* exceeds allowance"):
+        flow.sign(desk, prepared.plan, key)
+
+
+@pytest.mark.fault("F99")
+def test_two_orders_that_ask_for_the_same_are_neither_planned_nor_signed(prepared, opened, monkeypatch):
+    desk, plan = opened(), prepared.plan
+    swap = next(order for order in plan.orders if order.role == "swap")
+    twin = replace(swap, id=OrderId("twin"))
+    (batch,) = plan.batches
+    at = plan.orders.index(swap) + 1
+    both = replace(batch, order_ids=(*batch.order_ids, twin.id))
+    doubled = sealed(replace(plan, orders=(*plan.orders[:at], twin, *plan.orders[at:]), batches=(both,)))
+
+    with pytest.raises(OrderRejected, match="asks for the same"):
+        flow.sign(desk, doubled, from_secret(bytes(account(3).key)))
+    monkeypatch.setattr(flow, "vault_orders", lambda *_: [swap, twin])
+    with pytest.raises(OrderRejected, match="asks for the same"):
+        flow.propose(desk)
+
+
+@pytest.fixture
+def feed(prepared, opened):
+    """A feed of Chainlink's shape behind one market's oracle for ether, answering now; tells it anew."""
+    chain, world = prepared.chain, prepared.world
+    price = world.contract("aave-cheap-oracle").read(chain, "getAssetPrice", world["WETH"])
+    contract = create(Builder(chain), "price_feed", 8)
+
+    def tell():
+        now = chain.block().timestamp
+        Builder(chain).send(contract, "tell", (1, price, now, now, 1))
+
+    tell()
+    inputs = [{"name": name, "type": "address[]"} for name in ("assets", "sources")]
+    setting = {"type": "function", "name": "setAssetSources", "inputs": inputs, "outputs": []}
+    oracle = Contract(world["aave-cheap-oracle"], [setting])
+    Builder(chain).send(oracle, "setAssetSources", [world["WETH"]], [contract.address])
+    return contract.address, tell
+
+
+@pytest.mark.fault("F41")
+def test_on_a_feed_that_froze_nothing_is_planned_signed_or_applied(prepared, opened, feed):
+    place, tell = feed
+    desk = opened()
+    plan = flow.propose(desk).plan
+    keys = [from_secret(bytes(account(index).key)) for index in (1, 2)]
+    approvals = [flow.sign(desk, plan, key) for key in keys]
+    desk.chain.warp(desk.chain.block().at + timedelta(seconds=3_600 + 120))
+    mark = desk.chain.snapshot()
+
+    for step in (
+        lambda: flow.propose(desk),
+        lambda: flow.sign(desk, plan, keys[0]),
+        lambda: flow.judged(desk, plan),
+        lambda: flow.apply(desk, replace(plan), approvals, lambda *_: None),
+    ):
+        with pytest.raises(MarketDataError) as refused:
+            step()
+        assert isinstance(refused.value, StaleQuote)
+        assert place in str(refused.value)
+        assert "s old, 3660 s are allowed" in str(refused.value)
+    desk.chain.revert(mark)
+    tell()
+    assert desk.observe().chain.prices["WETH"] > 0
+
+
+@pytest.mark.fault("F41")
+def test_a_feed_that_the_settings_name_is_judged_by_their_heartbeat(prepared, opened, feed):
+    place, _ = feed
+    prepared.chain.warp(prepared.chain.block().at + timedelta(seconds=600))
+    said = {"WETH": FeedSettings(heartbeat_seconds=300, address=place)}
+
+    assert opened().observe().chain.prices["WETH"] > 0
+    with pytest.raises(StaleQuote, match="360 s are allowed"):
+        opened(feeds=said).observe()
 
 
 @pytest.mark.fault("F45")

@@ -86,6 +86,8 @@ def test_text_document_and_page_of_a_strained_day_give_the_same_reasons(tmp_path
     assert ages["inflation_rising"] > 30
     unseen = {reading["signal"]: reading["why"] for reading in document["readings"] if reading["value"] is None}
     assert unseen["ad_divergence"] == "no source gives advances, declines"
+    assert "policy meeting: next 2022-06-15, in 3 sessions" in document["regime"]["reasons"]
+    assert "here from vix and vix3m, in place of vx_front and vx_second" in text
     assert "no source gives advances, declines" in html
 
 

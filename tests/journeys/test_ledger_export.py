@@ -2,15 +2,20 @@
 
 import csv
 import json
+import sqlite3
+from pathlib import Path
 
 import pytest
 
 from adapters.sql.journal import SqlJournal
 from adapters.sql.migrate import upgrade
 from adapters.sql.storage import database_url
+from engine.errors import InputError, LedgerError
 from engine.ledger import posting
 from engine.money import usd
+from scripts.anchored import ANCHOR, require_whole
 from scripts.hedge import app, run
+from scripts.output import write_page
 from scripts.workspace import LEDGER, SETTINGS, STANDING
 from tests.engine.ledger.events import START, cash
 
@@ -69,3 +74,62 @@ def test_a_journal_that_was_edited_is_not_exported(folder, capsys):
 
     assert "journal was changed" in capsys.readouterr().err
     assert not (folder / "j.csv").exists()
+
+
+@pytest.mark.fault("F16")
+def test_neither_the_journal_nor_a_device_is_ever_written_over(folder, capsys):
+    kept = (folder / LEDGER).read_bytes()
+    (folder / "a folder").mkdir()
+
+    assert export(folder, "csv", folder / LEDGER) == 2
+    assert "it is a database" in capsys.readouterr().err
+    assert export(folder, "csv", folder / "a folder") == 2
+    assert export(folder, "csv", "/dev/null") == 2
+    assert (folder / LEDGER).read_bytes() == kept
+    assert Path("/dev/null").is_char_device()
+
+
+def test_a_page_is_not_written_over_a_database(folder):
+    with pytest.raises(InputError, match="it is a database"):
+        write_page(folder / LEDGER, "<html>")
+    write_page(folder / "page.html", "<html>")
+
+    assert sorted(path.name for path in folder.iterdir() if "page" in path.name) == ["page.html"]
+
+
+def test_the_books_a_demo_leaves_are_verified_shown_and_exported_without_settings(folder, capsys):
+    (folder / SETTINGS).unlink()
+
+    assert run(app, ["ledger", "verify", "-C", str(folder)]) == 0
+    assert "2 entries, every link holds" in capsys.readouterr().out
+    assert run(app, ["ledger", "show", "-C", str(folder)]) == 0
+    assert run(app, ["ledger", "migrate", "-C", str(folder)]) == 0
+    assert export(folder, "csv", folder / "j.csv") == 0
+
+
+def test_a_schema_that_no_program_knows_is_named(folder, capsys):
+    with sqlite3.connect(folder / LEDGER) as plain:
+        plain.execute("UPDATE alembic_version SET version_num = '0000abc'")
+    plain.close()
+
+    assert run(app, ["ledger", "migrate", "-C", str(folder)]) == 74
+    assert "database is at schema 0000abc" in capsys.readouterr().err
+
+
+@pytest.mark.fault("F16")
+def test_a_desk_opens_only_on_books_that_are_what_was_written(folder):
+    url = database_url(folder / LEDGER)
+    with SqlJournal(url) as journal:
+        require_whole(folder, journal)
+        journal.post([posting.capital(cash(usd(3)), key="c3", at=START)])
+        require_whole(folder, journal)
+        anchor = (folder / ANCHOR).read_text(encoding="utf-8")
+        assert anchor.split()[0] == str(journal.tip()[0])
+    text = (folder / LEDGER).read_bytes()
+    (folder / LEDGER).write_bytes(text.replace(b"1.00 USD to condor", b"9.00 USD to condor"))
+
+    with SqlJournal(url) as journal, pytest.raises(LedgerError, match="journal was changed"):
+        require_whole(folder, journal, all_of_it=True)
+    (folder / ANCHOR).write_text("99 " + "f" * 64, encoding="utf-8")
+    with SqlJournal(url) as journal, pytest.raises(LedgerError, match="remembered elsewhere"):
+        require_whole(folder, journal)

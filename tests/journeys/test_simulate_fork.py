@@ -2,13 +2,17 @@
 
 import hashlib
 import json
+import re
 from decimal import Decimal
 from math import exp
 
 import pytest
 
+from adapters.evm import proof
 from adapters.evm.anvil import start_anvil
 from adapters.evm.chain import connect
+from adapters.evm.erc20 import TokenTransfers
+from scripts import flow
 from tests.journeys.conftest import hedge, skip_without_packages, within
 
 pytestmark = [pytest.mark.journey, pytest.mark.chain, pytest.mark.timeout(240)]
@@ -228,6 +232,88 @@ def test_what_cannot_be_simulated_is_refused_in_one_line(own, arguments, code, w
     assert (ran.returncode, ran.stdout) == (code, "")
     assert words in ran.stderr
     assert len(ran.stderr.strip().splitlines()) == 1
+
+
+def test_a_state_nested_deeper_than_any_dump_is_refused(own, tmp_path):
+    state = tmp_path / "deep.json"
+    state.write_text("[" * 5_000, encoding="utf-8")
+
+    ran = hedge("simulate", "fork", "-C", own[0], "--state", state)  # a process whose recursion nobody widened
+
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert "no dumped state" in ran.stderr
+
+
+@pytest.fixture
+def changed(own):
+    """Changes the text of a workspace's file until the end of the test."""
+    kept = {}
+
+    def change(name, old, new):
+        path = own[0] / name
+        kept.setdefault(path, path.read_text(encoding="utf-8"))
+        assert old in kept[path]
+        path.write_text(kept[path].replace(old, new), encoding="utf-8")
+
+    yield change
+    for path, text in kept.items():
+        path.write_text(text, encoding="utf-8")
+
+
+def test_a_policy_that_the_seated_committee_did_not_execute_is_not_simulated(own, changed):
+    changed("hedge.toml", "[vault]", f"[committee]\nmembers = ['0x{'11' * 20}']\nneeded = 1\n\n[vault]")
+
+    ran = fork(own[1], "-C", own[0])
+
+    assert (ran.returncode, ran.stdout) == (78, "")
+    assert "the committee has not executed it" in ran.stderr
+
+
+def test_what_the_owners_call_policy_does_not_open_is_not_simulated(own, changed):
+    router = json.loads((own[0] / "contracts.json").read_text(encoding="utf-8"))["addresses"]["uniswap-router"]
+    changed("call-policy.json", router, "0x" + "11" * 20)
+
+    ran = fork(own[1], "-C", own[0])
+
+    assert (ran.returncode, ran.stdout) == (21, "")
+    assert "the call policy does not open it" in ran.stderr
+
+
+def test_the_ledger_that_the_settings_name_is_the_one_that_is_copied(own, tmp_path):
+    elsewhere = f"sqlite:///{tmp_path / 'elsewhere.sqlite'}"
+
+    ran = within("simulate", "fork", "-C", own[0], HEDGE__LEDGER__URL=elsewhere)
+
+    assert (ran.returncode, ran.stdout) == (74, "")
+    assert "hedge:" in ran.stderr  # a database without our tables
+
+
+def test_what_the_session_has_used_of_its_cap_counts_as_it_does_in_apply(own, monkeypatch):
+    used, judged = [], flow.cycle.checked
+    monkeypatch.setattr(flow, "session_outer", lambda *_: 12_345.0)
+    monkeypatch.setattr(flow.cycle, "checked", lambda *a, **k: used.append(k["session_outer"]) or judged(*a, **k))
+
+    fork(own[1], "-C", own[0], "--json")
+
+    assert used == [12_345.0]
+
+
+@pytest.mark.fault("F28")
+@pytest.mark.parametrize(
+    ("where", "name", "found", "words"),
+    [
+        (TokenTransfers, "read", (), "nothing was posted for it|neither event nor balance"),
+        (proof, "balance_changes", {}, "moved 0, its fills say"),
+    ],
+)
+def test_a_batch_that_apply_would_not_post_is_not_called_done(own, monkeypatch, where, name, found, words):
+    monkeypatch.setattr(where, name, lambda *_, **__: found)
+
+    document = json.loads(fork(own[1], "-C", own[0], "--json").stdout)
+
+    stopped = batch(document["scenarios"][0])
+    assert not stopped["done"]
+    assert re.search(words, stopped["why"])
 
 
 @pytest.mark.fault("F57")

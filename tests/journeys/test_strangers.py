@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from adapters.evm.contract import Contract
 from adapters.evm.deploy_builder import Builder, account
 from adapters.evm.foreign_events import ForeignKind
 from adapters.evm.wire import as_bytes
@@ -12,6 +13,7 @@ from adapters.evm.world import advance
 from adapters.safe.eip712 import safe_tx
 from adapters.safe.keystore import from_secret
 from adapters.safe.signatures import pack, sign_transaction
+from contracts_abi import load
 from engine.errors import (
     DoesNotReconcile,
     SnapshotExpired,
@@ -108,6 +110,33 @@ def test_a_signed_batch_that_a_stranger_sent_is_our_plan_and_its_gas_is_not_ours
     assert desk.chain.balance(desk.executor.sender.address) == ether
     assert not [entry for entry in desk.journal.entries() if entry.key.startswith("gas:")]
     assert flow.differences(desk) == ()
+    assert sync(desk) == ()
+
+
+@pytest.mark.fault("F20")
+@pytest.mark.fault("F99")
+@pytest.mark.parametrize("synced_first", [True, False])
+def test_dust_in_front_of_and_behind_a_batch_that_a_stranger_sent_keeps_nothing_out_of_the_books(
+    prepared, opened, synced_first
+):
+    desk = opened()
+    sender = Contract(prepared.standing.addresses["safe-multi-send-call-only"], load("safe-multi-send-call-only-1.4.1"))
+    prepared.world.mint(desk.chain, "USDC", sender.address, 8)
+    usdc = next(token.contract for token in desk.tokens if token.currency == USDC)
+    dust = [(usdc.address, usdc.encode("transfer", desk.vault.address, units)) for units in (3, 5)]
+    acts = [dust[0], (desk.vault.address, packed(desk, prepared)), dust[1]]
+    heads = [b"\0" + as_bytes(to) + bytes(32) + len(data).to_bytes(32) + data for to, data in acts]
+    stranger(prepared).send(sender, "multiSend", b"".join(heads))
+    desk.chain.mine_to_final()
+
+    found = sync(desk) if synced_first else ()
+    outcome = applied(desk, prepared)
+    found = found or sync(desk)
+
+    assert len(outcome.fills) == len(prepared.plan.orders)
+    assert [(event.kind, event.alarms) for event in found] == [(ForeignKind.DEPOSIT, False)]
+    assert flow.differences(desk) == ()
+    assert in_suspense(desk.journal.entries()) == {(Sleeve.DEFI, Cash(USDC)): Money(8, USDC)}
     assert sync(desk) == ()
 
 

@@ -55,6 +55,20 @@ def test_every_pack_is_run_and_every_gap_keeps_the_stated_loss_without_a_forced_
 
 
 @pytest.mark.journey
+@pytest.mark.requirement("D11")
+def test_the_most_lots_of_each_condor_are_said_with_the_cell_that_stops_the_next(ran):
+    document, page, _ = ran
+
+    (room,) = document["most_units"]
+    worst = max(document["packs"]["two-sd"]["rows"], key=lambda row: row["share"])
+
+    assert (room["condor"], room["held"]) == ("SPXW 2023-03-24 3700/3750/4500/4550", 6)
+    assert room["most"] >= 6  # the book keeps the limit as it stands
+    assert worst["share"] * room["most"] / 6 == pytest.approx(0.06, rel=0.25)
+    assert "most lots of each condor" in page
+
+
+@pytest.mark.journey
 def test_sleeves_and_instruments_of_the_document_add_up(ran):
     document, _, _ = ran
 

@@ -97,9 +97,10 @@ def test_a_row_says_which_valuation_day_it_belongs_to():
     assert first[COLUMNS.index("day")] == "2023-02-08"
 
 
-@pytest.mark.skipif(find_spec("pyarrow") is not None, reason="pyarrow is installed")
-def test_parquet_without_pyarrow_names_what_to_install_and_leaves_no_file(tmp_path):
-    with pytest.raises(ConfigError, match="install pyarrow, or export csv"):
+def test_parquet_without_pyarrow_names_what_to_install_and_leaves_no_file(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+
+    with pytest.raises(ConfigError, match="install the extra `parquet`, or export csv"):
         export(entries(), "parquet", tmp_path / "journal.parquet")
 
     assert list(tmp_path.iterdir()) == []

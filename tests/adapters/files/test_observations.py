@@ -1,6 +1,7 @@
 from datetime import UTC, date, datetime
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from adapters.files.observations import COLUMNS, read_meetings, read_observations, read_table, session_axis
@@ -59,6 +60,86 @@ def test_a_line_that_breaks_the_table_is_refused(write, line, why):
 
     with pytest.raises(UnreadableMarketFile, match=why):
         read_table(path)
+
+
+@pytest.mark.fault("F86")
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("x,2023-01-03,2023-01-03,1,bp,s,", "line 4: x has more than one unit"),
+        ("x,2023-01-01,2023-01-01,1,%,s,", "line 4: x: it repeats or precedes"),
+        ("x,2023-01-04,2023-01-03,1,%,s,", "line 4: x: it was released before"),
+    ],
+)
+def test_a_refusal_names_the_line_at_fault_and_not_the_first_of_its_series(write, line, why):
+    path = write(HEADER + "x,2023-01-01,2023-01-01,1,%,s,\nx,2023-01-02,2023-01-02,1,%,s,\n" + line + "\n")
+
+    with pytest.raises(UnreadableMarketFile, match=why):
+        read_table(path)
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("utilisation,2023-01-02,2023-01-02,71,%,s,", "line 3: utilisation of 71 lies outside 0 to 1; 0.71 is 71 %"),
+        ("utilisation,2023-01-02,2023-01-02,-0.5,%,s,", "line 3: utilisation of -0.5 lies outside 0 to 1"),
+        ("utilisation,2023-01-02,2023-01-02,0.71,points,s,", "line 3: utilisation has more than one unit"),
+        ("spx,2023-01-02,2023-01-02,0,points,s,", "line 3: spx of 0 lies outside 1 to 1,000,000"),
+        ("spx,2023-01-02,2023-01-02,4000,USD,s,", "line 3: spx is in 'USD', not in 'points'"),
+    ],
+)
+def test_a_value_that_no_market_gives_is_refused_with_its_range(write, line, why):
+    path = write(HEADER + "utilisation,2023-01-01,2023-01-01,0.5,%,s,\n" + line + "\n")
+
+    with pytest.raises(UnreadableMarketFile, match=why) as refusal:
+        read_table(path)
+    assert path.name in str(refusal.value)
+
+
+def test_a_recorded_close_of_zero_is_refused(write, tmp_path):
+    write("date,close\n2023-01-03,22.9\n2023-01-04,0\n", "volatility/vix-daily-1990-2026.csv")
+
+    with pytest.raises(UnreadableMarketFile, match="line 3: vix of 0 lies outside 1 to 300"):
+        read_observations(tmp_path)
+
+
+def test_a_series_in_two_tables_is_refused_and_both_are_named(write, tmp_path):
+    write(HEADER + "vix,2023-01-03,2023-01-03T21:15+00:00,23.1,points,mine,\n")
+    write(HEADER + "vix,2023-01-03,2023-01-03T21:15+00:00,99,points,mine,\n", "observations_old.csv")
+
+    with pytest.raises(InputError, match=r"both observations\.csv and observations_old\.csv give it"):
+        read_observations(tmp_path)
+
+
+def test_without_a_parquet_reader_the_refusal_names_the_extra(tmp_path, monkeypatch):
+    def none(*_):
+        raise ImportError("Unable to find a usable engine")
+
+    monkeypatch.setattr(pd, "read_parquet", none)
+    path = tmp_path / "observations.parquet"
+    path.touch()
+
+    with pytest.raises(InputError, match=r"no Parquet reader is installed.*install the extra `parquet`"):
+        read_observations(tmp_path)
+
+
+def test_parquet_gives_what_the_csv_gives(write, tmp_path, monkeypatch):
+    rows = {
+        "name": ["utilisation"] * 2,
+        "as_of": pd.to_datetime(["2023-01-02T20:00Z", "2023-01-03T20:00Z"]),
+        "released_at": pd.to_datetime(["2023-01-02T20:00Z", "2023-01-03T20:00Z"]),
+        "value": [0.71, 0.72],
+        "unit": ["%"] * 2,
+        "source": ["own node"] * 2,
+        "vintage": [None, None],
+    }
+    monkeypatch.setattr(pd, "read_parquet", lambda _: pd.DataFrame(rows))
+    path = tmp_path / "observations.parquet"
+
+    (found,) = read_table(path)
+
+    assert found.values.tolist() == [0.71, 0.72]
+    assert (str(found.as_of[0]), found.vintages) == ("2023-01-02T20:00", ())
 
 
 def test_a_table_with_other_columns_is_refused(write):

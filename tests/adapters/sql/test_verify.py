@@ -1,7 +1,10 @@
 """The journal finds out when its file was edited behind its back."""
 
+import sqlite3
+
 import pytest
 
+from adapters.sql.journal import SqlJournal
 from adapters.sql.plans import PlanState
 from adapters.sql.schema import APPEND_ONLY
 from engine.errors import EngineError, LedgerError, StorageError
@@ -118,3 +121,49 @@ def test_a_sum_over_what_is_no_number_is_told_in_our_own_words(filled, tamper, r
 
     with pytest.raises(EngineError):
         getattr(filled, read)()
+
+
+@pytest.mark.fault("F16")
+def test_what_was_written_since_a_whole_record_is_read_alone(filled, tamper):
+    anchor = filled.tip()
+    filled.post([posting.capital(cash(usd(7)), key="later", at=START)])
+    filled.require_intact_since(anchor)
+
+    tamper("UPDATE entries SET memo = 'other' WHERE key = 'last'")
+    filled.require_intact_since(anchor)
+    tamper("UPDATE entries SET memo = 'other' WHERE key = 'later'")
+
+    with pytest.raises(LedgerError, match=r"later.*do not trade"):
+        filled.require_intact_since(anchor)
+
+
+@pytest.mark.fault("F16")
+def test_records_cut_off_behind_an_anchor_are_missed(filled):
+    serial, _ = filled.tip()
+
+    with pytest.raises(LedgerError, match="remembered elsewhere is not in this journal"):
+        filled.require_intact_since((serial + 1, "f" * 64))
+
+
+@pytest.mark.fault("F16")
+@pytest.mark.parametrize("index", ["ix_legs_by_day", "sqlite_autoindex_entries_1"])
+def test_an_index_that_differs_from_its_table_is_damage(file, sqlite_url, index):
+    """Sums and keys are answered from indexes, so that a byte changed there changes books and identities."""
+    with SqlJournal(sqlite_url) as journal:
+        journal.post([posting.capital(cash(usd(1234567)), key="k-7654321", at=START)])
+    with sqlite3.connect(file) as plain:
+        plain.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        (page,) = plain.execute("SELECT rootpage FROM sqlite_master WHERE name = ?", (index,)).fetchone()
+        (size,) = plain.execute("PRAGMA page_size").fetchone()
+    plain.close()
+    torn = bytearray(file.read_bytes())
+    digit = torn.index(b"123456700" if index == "ix_legs_by_day" else b"k-7654321", (page - 1) * size, page * size)
+    torn[digit + 2] = ord("9")
+    file.write_bytes(torn)
+
+    with SqlJournal(sqlite_url) as journal:
+        bad = journal.verify()
+        assert bad is not None
+        assert (bad.serial, bad.key) == (0, "database")
+        with pytest.raises(LedgerError, match="do not trade"):
+            journal.require_intact()

@@ -30,3 +30,9 @@ def tell(found: Round):
 def latestRoundData() -> (uint80, int256, uint256, uint256, uint80):
     r: Round = self.latest
     return r.id, r.answer, r.started, r.updated, r.answered_in
+
+
+@external
+@view
+def latestAnswer() -> int256:
+    return self.latest.answer

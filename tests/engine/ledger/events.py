@@ -130,7 +130,9 @@ def one_event(draw, number):
         case _:
             first = posting.entry_for(fill(key, held(PUT, 2), cash(usd(-500)), at=at))
             second = fill(key, held(PUT, 1), cash(usd(-250)), at=at)
-            return [first, *reversal.correction(first, second, revision="02")]
+            made = [first, *reversal.correction(first, second, revision="02", posted=[first])]
+            bust = draw(st.booleans())
+            return [*made, reversal.reversed_entry(first, at=at, reason="bust", posted=made)] if bust else made
 
 
 @st.composite

@@ -104,10 +104,19 @@ def test_an_adopted_difference_reconciles_to_the_unit_and_is_open_until_taken_ba
     stated = {token.code: 10**30 + units}
     (found,) = breaks(book(entries), stated, venues=["paper"])
 
-    taken = adopted(cash(Money(found.difference, token)), at=START, evidence={"why": "statement of the day"})
+    taken = adopted(
+        cash(Money(found.difference, token)), books=found.books, at=START, evidence={"why": "statement of the day"}
+    )
 
     after = [*entries, taken]
     assert breaks(book(after), stated, venues=["paper"]) == ()
     assert in_suspense(after) == {(Sleeve.CONDOR, Cash(token)): Money(units, token)}
     assert imbalance(after) == {}
-    assert in_suspense([*after, reversed_entry(taken, at=START, reason="explained")]) == {}
+    assert in_suspense([*after, reversed_entry(taken, at=START, reason="explained", posted=after)]) == {}
+
+
+def test_a_difference_that_comes_back_at_the_same_block_is_another_one():
+    first = adopted(cash(usd(-10)), books=100_00, at=START, evidence={})
+    again = adopted(cash(usd(-10)), books=90_00, at=START, evidence={})
+
+    assert first.key != again.key

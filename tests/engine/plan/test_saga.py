@@ -1,6 +1,7 @@
 """The loop with effects, on small venues of its own: once, in order, and the same after a crash."""
 
 from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 
@@ -9,11 +10,11 @@ from engine.errors import OrderRejected, OutcomeUnknown, VenueError
 from engine.instruments import Cash
 from engine.ledger.accounts import TRADING, assets
 from engine.money import USD, Money, usd
-from engine.orders import ApprovedPlan, Fill
-from engine.plan.saga import Venues, execute
+from engine.orders import ApprovedPlan, Fill, OrderId, OrderLeg
+from engine.plan.saga import Venues, execute, told_apart
 from engine.ports import Ack, AckState, Receipt, SignedSafeTx
 from engine.positions import Position, Sleeve
-from tests.engine.plans import NOW, plan
+from tests.engine.plans import NOW, USDC, plan, transfer_order
 
 
 class Crash(BaseException):
@@ -121,8 +122,8 @@ def desk(dies_at=None, **changes):
     return Broker(told), Ramp(), Vault(told, **changes), Journal(told), told
 
 
-def run(broker, ramp, vault, journal, orders=None, *, gas=gas, proof=lambda *_: None):
-    made = plan(orders=orders) if orders is not None else plan()
+def run(broker, ramp, vault, journal, orders=None, *, made=None, gas=gas, proof=lambda *_: ()):
+    made = made or (plan(orders=orders) if orders is not None else plan())
     return execute(
         ApprovedPlan(made, ()),
         Venues({"paper": broker}, {"ramp": ramp}, vault),
@@ -130,6 +131,7 @@ def run(broker, ramp, vault, journal, orders=None, *, gas=gas, proof=lambda *_: 
         Clock(),
         posting=posting,
         gas=gas,
+        own=lambda _batch, receipt: receipt,
         proof=proof,
         signed=lambda batch, _approved: SignedSafeTx(batch.transaction, b""),
         progress=lambda _step, _state: None,
@@ -230,3 +232,37 @@ def test_an_order_that_does_not_fill_is_cancelled_and_said():
 
     assert cancelled == [first.id]
     assert outcome.unfilled == [first]
+
+
+@pytest.mark.fault("F99")
+def test_an_event_that_two_orders_claim_is_posted_for_neither():
+    broker, ramp, vault, journal, _ = desk()
+    twin = replace(transfer_order(), id=OrderId("t-4-ramp"))
+    whole = plan()
+    batch = replace(whole.batches[0], order_ids=(*whole.batches[0].order_ids, twin.id))
+    both = plan(orders=(*whole.orders, twin), batches=(batch,))
+
+    with pytest.raises(VenueError, match="orders t-3-ramp and t-4-ramp both claim it"):
+        run(broker, ramp, vault, journal, made=both)
+
+    assert not {"chain:1", "gas:0x1"} & journal.posted.keys()
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"id": OrderId("t-4-ramp")}, False),
+        ({"venue": "other"}, True),
+        ({"limit": usd(-100)}, True),
+        ({"legs": (OrderLeg(Cash(USDC), Decimal(99)),)}, True),
+        ({"legs": (OrderLeg(Cash(USD), Decimal(100)),)}, True),
+    ],
+)
+def test_two_orders_that_ask_for_the_same_cannot_be_told_apart(change, told):
+    both = transfer_order(), replace(transfer_order(), **change)
+
+    if told:
+        told_apart(both)
+    else:
+        with pytest.raises(OrderRejected, match="make one order of both"):
+            told_apart(both)

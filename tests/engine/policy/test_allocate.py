@@ -386,3 +386,48 @@ def test_without_the_committees_leave_no_condor_is_added_and_hedges_may_be(may_a
     assert answer.lots(Kind.CONDOR) == lots
     assert answer.lots(Kind.HEDGE) >= 2
     assert ("consensus" in {limit.limit for limit in answer.binding}) == (not may_add)
+
+
+@pytest.mark.requirement("D29")
+def test_where_only_hedges_are_on_offer_the_committees_veto_is_a_limit_that_holds():
+    hedge = candidate(Kind.HEDGE, stress=-60.0, paid=40.0)
+
+    answer = allocate([hedge], bounds(may_add=False, stress=100.0), POLICY)
+
+    assert answer.lots(Kind.HEDGE) == 2
+    assert {limit.limit: limit.room for limit in answer.limits}["consensus"] == 0.0
+
+
+@pytest.mark.requirement("D33")
+def test_a_dear_hedge_is_bought_for_the_tail_of_what_the_book_keeps():
+    """One scenario in forty is the whole tail: there the kept options lose USD 5,000 and the hedge gains 600 a lot."""
+    crash = np.where(np.arange(40) == 0, 1.0, 0.0)
+    hedge = replace(candidate(Kind.HEDGE, stress=-60.0, most=8.0), outcomes=600.0 * crash - 16.0)
+    loss = bounds(stress=1_000.0, carried=-5_000.0 * crash)
+    policy = POLICY.model_copy(update={"core": POLICY.core.model_copy(update={"risk_aversion": 1.0})})
+
+    with_tail = allocate([hedge], loss, policy, without=("hedge_ratio",))
+    without = allocate([hedge], replace(loss, carried=None), policy, without=("hedge_ratio",))
+
+    assert (with_tail.lots(Kind.HEDGE), without.lots(Kind.HEDGE)) == (8.0, 0.0)
+    assert with_tail.shortfall == pytest.approx(5_000.0 - 8 * (600.0 - 16.0))
+
+
+@pytest.mark.requirement("D33", "S01")
+def test_the_shortfall_is_that_of_the_kept_options_and_the_answer_together():
+    spread = [_lots(leg, 20 * n) for leg, n in _legs(next(iter(menu(SNAPSHOT, VIEW, FUNDED, POLICY).condors.values())))]
+    book = FUNDED.plus(spread[:2])
+    held = menu(SNAPSHOT, VIEW, book, POLICY).held
+    beliefs = risk_neutral(VIEW, {(p.instrument.root, p.instrument.expiry) for p in spread}, scenarios=400)
+    scenarios = cycle.frame(SNAPSHOT, VIEW, book, POLICY).scenarios
+    columns = Columns(VIEW, scenarios, beliefs, held.kept_options(VIEW), fee=FEE)
+
+    carried = columns.carried(held.rest)
+
+    worth = float(book_values(Book(tuple(spread[:2])), VIEW, Scenarios.now())[0])
+    first = spread[0].instrument
+    levels, discount = beliefs.levels[first.root, first.expiry], beliefs.discounts[first.root, first.expiry]
+    low, high = (float(p.instrument.strike) for p in spread[:2])
+    np.testing.assert_allclose(carried, -2_000 * discount * np.clip(high - levels, 0, high - low) - worth, atol=1e-6)
+    assert abs(carried.mean()) < 0.01 * abs(carried.min())
+    assert decided(book).target.core.shortfall > 0.5 * -carried.min()

@@ -5,11 +5,11 @@ from engine.policy.arming import armed_layers, openings
 from engine.policy.consensus import Decision
 from engine.policy.layers import Combine, LayerTable
 from engine.policy.outer_layer import OuterMode
-from engine.policy.rule import Finding, findings
+from engine.policy.rule import Finding, findings, standing
 from engine.policy.rule_table import LAYERS, RULES
 from engine.policy.rulebook import compiled
 from engine.signals.catalogue import names
-from engine.signals.columns import read
+from engine.signals.columns import Column, SignalTable, read
 from tests.engine.signals.stores import axis, store
 
 TABLE = LayerTable()
@@ -108,3 +108,29 @@ def test_the_second_layer_latches_under_45_and_lets_go_over_50():
         expected = True if strength < 45.0 else None if strength > 50.0 else expected
         assert armed[at] is expected  # breadth is unseen, so off is unknown
     assert any(armed[at] for at in held), "the path comes back between the two thresholds"
+
+
+def stands(name, **columns):
+    """Whether a rule stands at each close, by what its signals read there."""
+    rows = axis(len(next(iter(columns.values()))))
+    told = {key: Column(np.array(values, float), rows.closes, rows.closes) for key, values in columns.items()}
+    return standing(RULEBOOK[name], SignalTable(rows, {key: names()[key] for key in told}, told, {}, {})).tolist()
+
+
+@pytest.mark.requirement("X15")
+def test_wings_on_high_volatility_stand_until_it_is_back_in_its_lower_half():
+    rank = [0.69, 0.70, 0.65, 0.71, 0.50, 0.49, 0.60, 0.69]
+    denied = [1, 1, 0, 0, 0, 0, 1, 1]
+
+    assert stands("outer-intermediate", iv_percentile=rank, macd_diverges=denied) == [0, 1, 1, 1, 1, 0, 0, 0]
+
+
+@pytest.mark.requirement("X15")
+def test_wings_on_an_inverted_curve_stand_until_it_is_plainly_up_or_multiples_recover():
+    slope = [0.01, -0.01, 0.01, 0.019, 0.02, 0.01, -0.01, -0.02]
+    inverted = [0, 1, 0, 0, 0, 0, 1, 1]
+    cheap = [1, 1, 1, 1, 1, 1, 1, 0]
+
+    found = stands("outer-short", term_slope=slope, backwardation=inverted, pcf_compressed=cheap)
+
+    assert found == [0, 1, 1, 1, 0, 0, 1, 0]

@@ -112,7 +112,66 @@ def test_idle_stablecoins_that_may_not_be_supplied_are_swapped_before_any_collat
 def test_a_pool_without_coins_pays_nothing_out():
     (relief,) = mended(loan(usdc=12_000, dai=8_000), funding=replace(FUNDING, free={(LOAN, "USDC"): 300.0}))
 
-    assert [one.withdrawn for one in relief.rounds[:1]] == [300.0]
+    assert [one.withdrawn for one in relief.rounds] == [300.0]
+    assert relief.lacking > 0
+
+
+@pytest.mark.requirement("D13", "D17")
+def test_a_round_moves_no_more_than_one_transaction_may():
+    (relief,) = mended(loan(usdc=12_000, dai=8_000), funding=replace(FUNDING, cap=500.0))
+
+    assert [one.withdrawn for one in relief.rounds] == pytest.approx([500.0] * 7 + [2_400 / 0.685 - 3_500], abs=4.0)
+
+
+@pytest.mark.requirement("D17")
+def test_two_supplies_of_one_token_are_one_collateral():
+    whole = loan(usdc=12_000, dai=8_000)
+    supply = LendingSupply(LOAN, USDC)
+    split = loan(usdc=11_000, dai=8_000).plus([replace(held(supply, 1_000), venue="second vault")])
+
+    assert mended(split) == mended(whole)
+
+
+TWO_DEBTS = loan(usdc=12_000, dai=4_000).plus([held(LendingDebt(LOAN, USDC), -4_000)])
+BOTH_FREE = replace(FUNDING, free={(LOAN, "USDC"): 1e9, (LOAN, "DAI"): 1e9})
+
+
+@pytest.mark.requirement("D17")
+def test_two_debts_on_one_collateral_are_mended_once():
+    """9,600 / 1.5 = 6,400 may be owed of 8,000 together: 1,000 DAI and, swapped into 600 DAI, USDC repay the rest."""
+    (relief,) = mended(TWO_DEBTS, funding=BOTH_FREE, room={LOAN: 0.0}, DAI=1_000.0, USDC=50_000.0)
+
+    assert (relief.asset, relief.repay) == (DAI, 1_000.0)
+    assert [(one.withdrawn, one.repaid) for one in relief.rounds] == [(0.0, pytest.approx(600.0))]
+    assert (relief.lacking, relief.after[1]) == (pytest.approx(0.0, abs=1e-6), pytest.approx(1.5))
+
+
+@pytest.mark.requirement("D17")
+def test_the_first_debts_cure_leaves_nothing_for_the_second():
+    (relief,) = mended(TWO_DEBTS, funding=BOTH_FREE, DAI=50_000.0, USDC=50_000.0)
+
+    assert (relief.asset, relief.repay, relief.after) == (DAI, pytest.approx(1_600.0), pytest.approx((1.5, 1.5)))
+
+
+@pytest.mark.requirement("D17")
+def test_what_a_market_lacks_is_said_once_for_all_its_debts():
+    reliefs = mended(TWO_DEBTS, funding=replace(FUNDING, free={}), room={LOAN: 0.0}, DAI=100.0, USDC=0.0)
+
+    assert [(one.asset, one.repay) for one in reliefs] == [(DAI, 100.0), (USDC, 0.0)]
+    assert [one.lacking for one in reliefs] == [0.0, pytest.approx(1_500.0)]
+
+
+@pytest.mark.requirement("D17")
+def test_no_pool_is_drained_twice_for_two_debts():
+    reliefs = mended(TWO_DEBTS, funding=replace(FUNDING, free={(LOAN, "USDC"): 2_000.0}))
+
+    assert sum(one.withdrawn for relief in reliefs for one in relief.rounds) == pytest.approx(2_000.0)
+
+
+def test_the_order_of_the_book_changes_no_relief():
+    for book in (TWO_DEBTS, type(TWO_DEBTS)(TWO_DEBTS.positions[::-1])):
+        reliefs = mended(book, funding=BOTH_FREE, room={LOAN: 0.0}, DAI=100.0, USDC=200.0)
+        assert [one.asset.code for one in reliefs] == ["DAI"]
 
 
 @pytest.mark.requirement("D17")

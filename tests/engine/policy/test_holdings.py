@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from engine.instruments import Cash, IronCondor, Right, Settlement, VanillaOption
 from engine.money import USD, Money, usd
-from engine.policy.holdings import holdings, taken_apart
+from engine.policy.holdings import condors_held, holdings, one_lot, taken_apart
 from engine.positions import Book, Position, Sleeve
 from engine.risk.margin import max_payout
 from tests.engine.policy.test_allocate import VIEW
@@ -84,6 +84,17 @@ def test_condors_hedges_and_the_rest_are_told_apart():
     assert 0 < condor.credit < condor.mid_credit
 
 
+def test_a_condor_without_quotes_is_found_all_the_same():
+    legs = (2270, "P", 3), (2370, "P", -3), (2925, "C", -3), (3025.5, "C", 3)
+    book = Book(tuple(position(option(strike, right), lots) for strike, right, lots in legs))
+
+    ((condor, lots),) = condors_held(book, VIEW.asof)
+
+    assert not holdings(book, VIEW).condors
+    assert lots == 3
+    assert [(p.instrument, p.quantity) for p in one_lot(condor)] == [(p.instrument, p.quantity / 3) for p in book]
+
+
 @pytest.mark.parametrize("change", [{"root": "GONE"}, {"strike": Decimal("2401.5")}])
 def test_what_has_no_quote_stays_in_the_rest(change):
     contract = replace(option(2400, "P"), **change)
@@ -94,9 +105,64 @@ def test_what_has_no_quote_stays_in_the_rest(change):
     assert [p.instrument for p in held.rest] == [contract]
 
 
-def test_a_short_without_its_wings_is_not_touched():
+def left(held):
+    return sorted((p.instrument.strike, int(p.quantity)) for p in held.rest)
+
+
+@pytest.mark.requirement("S01", "D32", "D33")
+def test_a_credit_spread_stays_whole_its_wing_is_no_hedge():
     held = holdings(Book((position(option(2400, "P"), -2), position(option(2300, "P"), 2))), VIEW)
 
     assert not held.condors
-    assert {float(p.quantity) for p in held.rest} == {-2.0}
-    assert [offer.option for offer, _ in held.hedges] == [option(2300, "P")]
+    assert not held.hedges
+    assert left(held) == [(2300, 2), (2400, -2)]
+
+
+@pytest.mark.requirement("S01")
+def test_only_the_longs_beyond_the_shorts_are_hedges_and_the_nearest_strike_is_the_wing():
+    book = Book((position(option(2400, "P"), -2), position(option(2350, "P"), 3), position(option(2300, "P"), 4)))
+
+    held = holdings(book, VIEW)
+
+    assert left(held) == [(2350, 2), (2400, -2)]
+    assert sorted((offer.option.strike, lots) for offer, lots in held.hedges) == [(2300, 4), (2350, 1)]
+
+
+@pytest.mark.requirement("S01")
+def test_a_put_never_bounds_a_call_and_a_bare_short_keeps_what_there_is():
+    book = Book((position(option(2900, "C"), -3), position(option(2950, "C"), 1), position(option(2300, "P"), 1)))
+
+    held = holdings(book, VIEW)
+
+    assert left(held) == [(2900, -3), (2950, 1)]
+    assert [(offer.option.strike, lots) for offer, lots in held.hedges] == [(2300, 1)]
+
+
+@pytest.mark.requirement("S01")
+def test_the_spread_beside_a_condor_keeps_its_wing():
+    legs = (2270, "P", 2), (2370, "P", -2), (2925, "C", -1), (3025, "C", 1)
+    held = holdings(Book(tuple(position(option(strike, right), lots) for strike, right, lots in legs)), VIEW)
+
+    assert [lots for _, lots in held.condors] == [1]
+    assert left(held) == [(2270, 1), (2370, -1)]
+    assert not held.hedges
+
+
+lots = st.dictionaries(
+    st.tuples(st.integers(2300, 2900).map(lambda k: k // 25 * 25), st.sampled_from("PC")),
+    st.integers(-3, 3).filter(bool),
+    max_size=8,
+)
+
+
+@pytest.mark.requirement("S01", "D32")
+@given(lots)
+def test_whatever_is_sold_or_bought_back_no_right_is_left_shorter_than_before(legs):
+    book = Book(tuple(position(option(*leg), count) for leg, count in legs.items()))
+
+    held = holdings(book, VIEW)
+
+    for right in Right:
+        before = sum(int(p.quantity) for p in book if p.instrument.right is right)
+        after = sum(int(p.quantity) for p in held.fixed if p.instrument.right is right)
+        assert after >= min(before, 0)

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -11,11 +12,16 @@ from engine.policy.consensus import Decision
 from engine.policy.judgement import Judgement, hedge_ratio_of, judgement
 from engine.policy.regime import TermStructure, Zone
 from engine.policy.rule_table import RULES
+from engine.policy.ruling import MeetingAction
 from engine.policy.settings import Policy
+from engine.signals.columns import Column
 from engine.signals.observations import Observations, Series
+from engine.signals.panel import Family
 from tests.adapters.files.chains import RECORDED
-from tests.engine.signals.stores import axis, store, walk
+from tests.engine.evidence_cases import DAYS, TEN_YEARS, judged
+from tests.engine.signals.stores import axis, store, walk, weekdays
 
+DEFAULT = Policy()
 recorded = pytest.mark.skipif(not RECORDED.is_dir(), reason="needs ../shared/data beside the checkout")
 
 
@@ -24,11 +30,11 @@ def evidence():
     return read_observations(RECORDED), read_meetings(RECORDED)
 
 
-def on(evidence, day: date) -> Judgement:
+def on(evidence, day: date, policy: Policy = DEFAULT) -> Judgement:
     observations, meetings = evidence
     rows = session_axis(date(day.year - 1, day.month, day.day), day)
     ahead = session_axis(date(day.year - 1, day.month, day.day), date(day.year, 12, 1)).days
-    return judgement(observations, rows, Policy(), meetings=meetings, sessions=ahead)
+    return judgement(observations, rows, policy, meetings=meetings, sessions=ahead)
 
 
 @recorded
@@ -134,3 +140,100 @@ def test_inflation_between_two_releases_is_not_missing(evidence):
     assert found.table.panel()["inflation_rising"].seen
     assert {"defi-protection"} <= found.armed
     assert "defi" in found.frozen
+
+
+@recorded
+@pytest.mark.requirement("D29", "X17")
+@pytest.mark.parametrize("gone", ["cpi", "ppi", "tvl_usd", "gas_price", "spx"])
+def test_on_the_recorded_day_of_a_decrease_no_single_series_taken_away_makes_an_increase(evidence, gone):
+    """Earnings and the dollar are not supplied, so what inflation says is all that the fundamental family has."""
+    observations, meetings = evidence
+    few = observations.without("pe").without("reer")
+
+    assert on((few, meetings), date(2020, 9, 29)).verdict.decision is Decision.DECREASE
+    assert on((few.without(gone), meetings), date(2020, 9, 29)).verdict.decision is not Decision.INCREASE
+
+
+@recorded
+@pytest.mark.requirement("D29")
+def test_a_family_that_is_expected_is_missed_when_its_last_series_goes(evidence):
+    observations, meetings = evidence
+    bare = observations.without("pe").without("reer").without("ppi").without("cpi")
+    strict = Policy.model_validate({"consensus": {"expected": ["technical", "fundamental", "on-chain"]}})
+
+    found = on((bare, meetings), date(2020, 9, 29), strict)
+
+    assert found.verdict.vetoed_by == (Family.FUNDAMENTAL,)
+    assert found.verdict.decision is Decision.NO_ACTION
+
+
+@pytest.mark.fault("F69")
+@pytest.mark.requirement("S43")
+def test_a_rule_that_waits_for_a_dearer_loan_than_the_limit_permits_is_refused():
+    dear = next(rule for rule in RULES if rule.id == "borrow-too-dear").model_copy(
+        update={"when": ("borrow_rate > 60%",)}
+    )
+
+    with pytest.raises(ConfigError, match=r"rules\.borrow-too-dear\.when = 'borrow_rate > 60%'.*at most 6\.00%"):
+        judgement(store(vix=np.full(60, 18.0)), axis(60), Policy(rules=(dear,)))
+
+
+AGREED = {"pe": [*TEN_YEARS, 12.0], "pcf_top50": [*TEN_YEARS, 16.0]}
+DIVIDED = {"fomc_dissents": [1.0], "ois_12m": [0.02], "sep_median": [0.02]}
+
+
+def around(action: str, meeting: date, told=AGREED, rules=RULES) -> Judgement:
+    """What a policy that a family of two seats lets add makes of the last close, Friday 26 January 2018."""
+    settings = {"fomc": {"action": action}, "consensus": {"needed": 1, "families": ["fundamental"]}}
+    policy = Policy.model_validate(settings | {"rules": rules})
+    return judged(told, policy=policy, meetings=[meeting], sessions=weekdays(820))
+
+
+@pytest.mark.requirement("X08", "S75", "D23")
+@pytest.mark.parametrize("action", ["freeze", "reduce", "increase"])
+@pytest.mark.parametrize("ahead", [6, 5, 2, 1, 0, -1, -2])
+def test_a_meeting_stops_new_risk_around_it_and_where_it_reduces_from_the_watch_on(action, ahead):
+    sessions = weekdays(820)
+    found = around(action, sessions[len(DAYS) - 1 + ahead].astype(object))
+
+    closed = -1 <= ahead <= (5 if action == "reduce" else 1)
+    assert found.verdict.decision is Decision.INCREASE
+    assert (found.may_add, found.leverage) == (not closed, float(not closed))
+    assert ("X08" in found.ruling.why) is closed
+
+
+@pytest.mark.requirement("X08")
+def test_the_setting_freezes_whether_or_not_a_rule_does():
+    bare = around("freeze", DAYS[-1].astype(object), rules=RULES[:1])
+
+    assert not bare.may_add
+
+
+def scaled(found: Judgement, factor: float) -> float:
+    """The sleeve's factor, were this that of the volatility complex."""
+    rows = found.table.axis.closes
+    column = Column(np.full(len(rows), factor), rows, rows)
+    return replace(
+        found, table=replace(found.table, columns={**found.table.columns, "complex_factor": column})
+    ).sleeve_factor
+
+
+@pytest.mark.requirement("X08", "S51", "S75")
+@pytest.mark.parametrize(
+    ("action", "days", "told", "increases"),
+    [
+        ("increase", 21, AGREED | DIVIDED, True),
+        ("increase", 20, AGREED | DIVIDED, False),  # before the minutes
+        ("increase", 21, AGREED | DIVIDED | {"fomc_dissents": [0.0]}, False),  # they hint at nothing
+        ("increase", 21, DIVIDED, False),  # the committee does not increase
+        ("increase", 21, AGREED | DIVIDED | {"borrow_rate": [0.07]}, False),  # no loan may be drawn
+        ("freeze", 21, AGREED | DIVIDED, False),
+        ("reduce", 21, AGREED | DIVIDED, False),
+    ],
+)
+def test_minutes_that_hint_at_divergence_increase_the_sleeve_where_the_policy_says_so(action, days, told, increases):
+    found = around(action, (DAYS[-1] - np.timedelta64(days, "D")).astype(object), told)
+
+    assert (found.meeting is MeetingAction.INCREASE) is increases
+    assert scaled(found, 1.2) == pytest.approx(1.44 if increases else 1.2)
+    assert scaled(found, 0.8) == 0.8

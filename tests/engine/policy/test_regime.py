@@ -1,3 +1,5 @@
+from datetime import date
+
 import numpy as np
 import pytest
 from hypothesis import example, given
@@ -9,8 +11,13 @@ from engine.policy.regime import (
     Zone,
     ZoneLevels,
     leverage,
+    regime,
     zones,
 )
+from engine.signals.catalogue import names
+from engine.signals.columns import read
+from engine.signals.meetings import meeting_signals
+from tests.engine.signals.stores import axis, store, weekdays
 
 CURVE, LEVELS = LeverageCurve(), ZoneLevels()
 vix_paths = st.lists(st.floats(9.0, 80.0), min_size=1, max_size=40).map(np.array)
@@ -94,3 +101,27 @@ def test_a_change_of_leverage_is_a_whole_point_from_the_change_before_or_a_fall_
             last = vix[at]
         else:
             assert abs(vix[at] - last) < 1.0 or standing[at] == asked[at]
+
+
+@pytest.mark.requirement("S75", "X08")
+@pytest.mark.parametrize(
+    ("meetings", "said"),
+    [
+        ([date(2015, 2, 16)], "next 2015-02-16, in 6 sessions"),
+        ([date(2015, 2, 9)], "new risk frozen (X08), next 2015-02-09, in 1 session"),
+        ([date(2015, 2, 6)], "new risk frozen (X08), 2015-02-06 is today"),
+        ([date(2015, 2, 5), date(2015, 2, 18)], "new risk frozen (X08), next 2015-02-18, in 8 sessions"),
+        ([date(2015, 6, 17)], "next 2015-06-17, in 131 days"),  # beyond the sessions that are known
+        ([date(2015, 1, 28)], "none scheduled"),
+        ([], "no calendar"),
+    ],
+)
+def test_the_next_meeting_is_said_with_how_far_off_it_is(meetings, said):
+    last, sessions = axis(25), weekdays(60)  # Friday 6 February 2015, and eight weeks on
+    signals = [names()["vix"], names()["backwardation"], *meeting_signals(meetings, sessions)]
+
+    found = regime(
+        read(store(vix=np.full(25, 18.0)), last, signals), LEVELS, CURVE, meetings=meetings, sessions=sessions
+    )
+
+    assert found.reasons[-1] == f"policy meeting: {said}"

@@ -2,6 +2,7 @@ import pytest
 
 from adapters.files.config import load_policy, load_settings, policy_digest
 from engine.errors import ConfigError, LimitOutOfRange, UnknownKey
+from engine.policy.ruling import MeetingAction
 from engine.policy.settings import Policy
 
 
@@ -60,3 +61,36 @@ def test_the_environment_overrides_the_file(tmp_path, monkeypatch):
     monkeypatch.setenv("HEDGE__CHAIN__CHAIN_ID", "10")
 
     assert load_settings(path).chain.chain_id == 10
+
+
+@pytest.mark.requirement("X03")
+@pytest.mark.parametrize(("near", "far"), [("7", "5"), ("0", "5"), ("5", "100")])
+def test_wings_that_do_not_run_outward_are_refused_by_their_key_in_the_words_of_the_file(near, far):
+    layers = [layer.model_dump() for layer in Policy().layers]
+    outer = next(layer for layer in layers if layer["name"] == "outer-short")
+    outer["wings"] = f"{near}% to {far}% out of the money"
+
+    with pytest.raises(ConfigError) as refused:
+        Policy.model_validate({"layers": layers})
+
+    assert str(refused.value) == (
+        f"layers.outer-short.wings = '{near}% to {far}% out of the money': shares run outward, above 0% and under 100% "
+        '(X03); write the nearer first, as in "5% to 7% out of the money"'
+    )
+
+
+@pytest.mark.requirement("D29", "S87")
+@pytest.mark.parametrize("key", ["families", "expected"])
+def test_a_family_named_twice_has_no_second_voice(tmp_path, key):
+    text = f'[consensus]\n{key} = ["technical", "technical", "on-chain"]\n'
+
+    with pytest.raises(ConfigError, match=rf"consensus\.{key}: technical stands twice"):
+        load_policy(written(tmp_path, text))
+
+
+@pytest.mark.requirement("X08")
+def test_a_meeting_freezes_unless_the_policy_says_otherwise(tmp_path):
+    assert Policy().fomc.action is MeetingAction.FREEZE
+    assert load_policy(written(tmp_path, '[fomc]\naction = "reduce"\n')).fomc.action is MeetingAction.REDUCE
+    with pytest.raises(ConfigError, match=r"fomc\.action = pause"):
+        load_policy(written(tmp_path, '[fomc]\naction = "pause"\n'))

@@ -126,7 +126,7 @@ def test_levels_that_are_none_give_no_wing(broken):
 
 @pytest.mark.parametrize(("near", "far"), [(0.2, 0.15), (0.0, 0.1), (0.1, float("nan")), (15.0, 20.0)])
 def test_a_range_that_is_no_share_is_refused(near, far):
-    with pytest.raises(ConfigError, match="shares are decimals"):
+    with pytest.raises(ConfigError, match="shares run outward, above 0% and under 100%"):
         OutOfTheMoney(near, far)
 
 

@@ -13,9 +13,12 @@ from engine.market import OnchainState
 from engine.money import USD, usd
 from engine.policy.evidence import observed
 from engine.policy.judgement import judgement
+from engine.policy.ruling import MeetingAction
 from engine.policy.settings import Policy
 from engine.positions import Book, Position, Sleeve
 from engine.report.explanation import explain
+from engine.report.wording import meaning_text
+from engine.signals.panel import Family
 from tests.adapters.files.chains import RECORDED
 
 pytestmark = pytest.mark.skipif(not RECORDED.is_dir(), reason="needs ../shared/data beside the checkout")
@@ -100,3 +103,40 @@ def test_every_proposed_change_has_its_grounds_with_the_articles_line_and_the_li
 @pytest.mark.requirement("S80")
 def test_meetings_that_widen_the_wings_are_said(strained):
     assert any(line.startswith("2022-06-15 is priced at a move of 1.7") for line in explain(strained).withheld)
+
+
+@pytest.mark.requirement("S64", "S78", "D09")
+@pytest.mark.parametrize(
+    ("signal", "said"),
+    [
+        ("term_slope", "; here from vix and vix3m, in place of vx_front and vx_second"),
+        ("front_carry", "; here from vix9d and vix, in place of iv7 and iv45"),
+    ],
+)
+def test_a_reading_by_another_way_says_what_it_was_worked_out_from(goldilocks, signal, said):
+    table = goldilocks.judgement.table
+
+    assert meaning_text(table.panel()[signal], table.signals[signal]).endswith(said)
+    assert meaning_text(table.panel()["vix"], table.signals["vix"]) == "VIX at the close"
+
+
+@pytest.mark.requirement("S75", "X08")
+def test_a_meeting_three_sessions_off_is_said_beside_the_watch_it_is_under(strained):
+    assert strained.judgement.table.panel().value("fomc_watch") == 1.0
+    assert "policy meeting: next 2022-06-15, in 3 sessions" in explain(strained).regime
+
+
+def test_votes_that_are_missing_and_could_ask_for_less_are_named(goldilocks):
+    judged = goldilocks.judgement
+    vetoed = replace(judged, verdict=replace(judged.verdict, vetoed_by=(Family.ONCHAIN,)))
+
+    assert explain(replace(goldilocks, judgement=vetoed)).ruling.endswith(
+        "votes missing in on-chain could ask for less (D29)"
+    )
+
+
+@pytest.mark.requirement("X08")
+def test_a_meeting_that_reduces_is_a_reason_nothing_is_added(goldilocks):
+    reduced = replace(goldilocks.judgement, meeting=MeetingAction.REDUCE)
+
+    assert any("fomc.action is reduce" in line for line in explain(replace(goldilocks, judgement=reduced)).withheld)

@@ -12,6 +12,7 @@ from engine.errors import InputError, MissingQuote
 from engine.instruments import Cash
 from engine.ledger import lending, posting, reversal
 from engine.ledger.balances import trial_balance, valuation_day
+from engine.ledger.flat import as_cell
 from engine.ledger.suspense import adopted
 from engine.money import ETH, USD, Money, usd
 from engine.positions import Sleeve
@@ -89,7 +90,7 @@ def journal():
         posting.gas(4 * 10**15, chain_id=1, transaction_hash="0x1", at=at(9)),
         posting.capital(cash(usd(5_000)), key="k4", at=at(12)),
         lending.accrual(held(SUPPLY, 10**15, Sleeve.DEFI, "aave-v3"), date(2023, 5, 15), at=at(15), evidence={}),
-        *reversal.correction(wrong, right, revision="02"),
+        *reversal.correction(wrong, right, revision="02", posted=[wrong]),
         posting.capital(cash(usd(-1_000)), key="k5", at=at(24)),
     ]
     return list(enumerate(taken, start=11))
@@ -359,3 +360,76 @@ def test_money_weighted_returns_end_at_what_leaving_every_position_would_bring()
 
     assert made.found.blended.closing == pytest.approx(total(made.closing).to_float() - 42.0)
     assert made.found.blended.opening == pytest.approx(total(made.opening).to_float() - 42.0)
+
+
+def begun(cost="217.51", out=()):
+    """A book that is paid in on the 10th, pays a cost that day and earns on until the 31st."""
+    paid = posting.capital(cash(usd(100_000)), key="b1", at=at(10))
+    spent = posting.entry_for(fill("b2", cash(usd(0)), at=at(10), fees={"commission": usd(cost)}))
+    earned = posting.entry_for(fill("b3", cash(usd(0)), at=at(25), fees={"commission": usd("-900.00")}))
+    return list(enumerate([paid, spent, earned, *out], start=1))
+
+
+@pytest.mark.requirement("D15")
+def test_over_one_payment_in_and_one_value_out_every_return_is_the_same():
+    """What the first day costs is part of each of them: 100,000 in, 100,682.49 out, 21 days."""
+    free = [replace(each, exits=dict.fromkeys(each.exits, 0.0)) for each in MARKS]
+    made = report(source(begun(), free))
+    row = next(row for row in engine_returns(made) if row.engine == "blended")
+
+    for found in (row.net, row.mirr, row.modified_dietz, row.time_weighted):
+        assert (found.days, found.annualised) == (21, False)
+        assert found.rate == pytest.approx(682.49 / 100_000, abs=1e-9)
+    (first, *_) = daily_returns(made.points)
+    assert (first.on, first.rate) == (date(2023, 5, 10), pytest.approx(-0.0021751))
+
+
+@pytest.mark.requirement("D15")
+def test_an_engine_that_begins_later_and_empties_again_is_measured_while_it_held_something():
+    def coins(amount):
+        return cash(Money.of(amount, USDC), Sleeve.DEFI, "safe")
+
+    spent = fill("d2", coins("0"), at=at(20), fees={"pool": Money.of("10", USDC)})
+    later = [
+        posting.capital(coins("1000"), key="d1", at=at(12)),
+        posting.entry_for(spent),
+        posting.capital(coins("-990"), key="d3", at=at(25)),
+    ]
+    flat = [replace(each, exits=dict.fromkeys(each.exits, 0.0), prices={**each.prices, "USDC": 1.0}) for each in MARKS]
+    rows = {row.engine: row for row in engine_returns(report(source(begun(out=later), flat)))}
+
+    assert rows["defi"].time_weighted.rate == pytest.approx(-0.01)
+    assert rows["defi"].time_weighted.days == 14  # from the mark of the 17th to that of the 31st
+
+
+@pytest.mark.requirement("D36")
+def test_days_whose_residual_is_above_two_per_cent_of_gross_are_exceptions():
+    parts = {"condor": {"delta": -3000, "theta": 1200, "residual": -85}, "defi": {"carry": 100_000, "residual": 1_999}}
+    said = exceptions(report(source(marks=[MARKS[0], mark(10, parts=parts), *MARKS[2:]])))
+
+    assert "residual above 2% of gross on 1 engine-day(s) (D36): 2023-05-10 condor -0.85 USD of +42.00 USD" in said
+
+
+def test_limits_are_named_alike_every_day_and_shares_are_no_per_cents():
+    rows = (
+        LimitRow("sleeve_cap (sleeve 123,155 USD of NAV)", "S39", 0.2, 0.1222, Unit.SHARE),
+        LimitRow("health_factor (a after 2-SD joint stress)", "D17", 1.5, 2.0, Unit.RATIO, True, subject="a"),
+        LimitRow("health_factor (b after 2-SD joint stress)", "D17", 1.5, 3.0, Unit.RATIO, True, subject="b"),
+    )
+    made = report(source(marks=[*MARKS[:-1], replace(MARKS[-1], limits=rows)]))
+    found = {each.name: each for each in figures(made) if each.name.startswith("limit.")}
+
+    assert list(found) == ["limit.sleeve_cap", "limit.health_factor.a", "limit.health_factor.b"]
+    assert (found["limit.sleeve_cap"].value, found["limit.sleeve_cap"].unit) == (0.1222, "share")
+    assert "limit.sleeve_cap,0.1222,share" in figures_csv(made)
+
+
+def test_a_small_number_is_a_number_in_the_table_too():
+    assert as_cell("-4.361176909428721e-05") == "-4.361176909428721e-05"
+    assert as_cell("-1e5x") == "'-1e5x"
+
+
+def test_a_period_since_long_before_the_journal_begins_with_it():
+    found = period("since-0001-01-01", begins=date(2018, 4, 25), ends=date(2018, 6, 22))
+
+    assert (found.opens, found.last) == (date(2018, 4, 24), date(2018, 6, 22))

@@ -1,6 +1,8 @@
 """Every state a plan can reach is held against every limit."""
 
+import math
 from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 
@@ -58,6 +60,51 @@ def test_the_first_state_that_breaks_a_limit_is_named_and_all_limits_are_reporte
 def test_a_reading_that_is_not_a_number_never_holds():
     assert not LimitReading("x", "S", 1.0, float("nan"), True, "").holds
     assert LimitReading("x", "S", 1.0, float("inf"), False, "").holds
+
+
+@pytest.mark.requirement("X05", "X17")
+@pytest.mark.parametrize(("subject", "passes"), [("sick", False), ("", True)])
+def test_a_plan_that_takes_risk_off_may_not_bring_a_sound_loan_down_to_a_sick_ones_level(subject, passes):
+    """Before: sick 1.2, sound 2.0. After its order the sound one stands at 1.21, above the worst of before."""
+
+    def readings(book, outer):
+        after = any(p.instrument.kind == "option" for p in book)
+        sick = LimitReading("health_factor", "D17", 1.5, 1.2, False, "", subject=subject)
+        return sick, replace(sick, reading=1.21 if after else 2.0, subject=subject and "sound")
+
+    found = check(plan(orders=(hedge_order(),), batches=()), Book(), readings)
+
+    assert isinstance(found, CheckedPlan) == passes
+
+
+@pytest.mark.fault("F76")
+@pytest.mark.parametrize("orders", [(), (hedge_order(),), (condor_order(),)])
+def test_a_reading_that_is_no_number_lets_no_plan_through(orders):
+    def readings(book, outer):
+        return (LimitReading("health_factor", "D17", 1.5, math.nan, False, "no price"),)
+
+    (breach,) = check(plan(orders=orders, batches=()), Book(), readings)
+
+    assert breach.limit == "health_factor"
+
+
+@pytest.mark.fault("F76")
+def test_a_number_that_becomes_none_is_a_breach_although_the_limit_was_broken_before():
+    def readings(book, outer):
+        bought = any(p.instrument.kind == "option" for p in book)
+        return (LimitReading("health_factor", "D17", 1.5, math.nan if bought else 1.2, False, ""),)
+
+    (breach,) = check(plan(orders=(hedge_order(),), batches=()), Book(), readings)
+
+    assert "buy 1 SPXW 3900 P" in breach.detail
+
+
+def test_half_a_lot_is_a_state_too():
+    half = replace(hedge_order(), legs=tuple(replace(leg, quantity=Decimal("0.5")) for leg in hedge_order().legs))
+
+    names = [name for name, _, _ in reachable(Book(), [half])]
+
+    assert names == ["nothing filled", "buy 1 SPXW 3900 P: 1 of 1"]
 
 
 def test_a_plan_inside_every_limit_carries_its_worst_readings():

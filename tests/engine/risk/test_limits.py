@@ -9,6 +9,7 @@ from engine.errors import MissingQuote
 from engine.instruments import Cash, LendingDebt, LendingSupply
 from engine.money import Currency, Money
 from engine.positions import Book, Position, Sleeve
+from engine.risk.concentration import Stands
 from engine.risk.drawdown import two_sd_scenarios
 from engine.risk.limits import LimitReading, LimitSet, health_by_scenario, health_factors, limit_readings
 from engine.risk.scenarios import Scenarios
@@ -123,3 +124,29 @@ def test_each_token_secures_at_its_own_threshold():
 
 def test_a_reading_that_is_no_number_never_holds():
     assert not LimitReading("x", "S", 1.0, math.nan, True, "").holds
+
+
+@pytest.mark.requirement("D17")
+def test_each_lending_market_is_a_subject_of_its_own():
+    thresholds = {(market, "USDC"): 0.8 for market in ("aave", "spark")}
+    loans = [
+        held(terms(market, token), amount)
+        for market in ("aave", "spark")
+        for terms, token, amount in ((LendingSupply, USDC, 9_000), (LendingDebt, DAI, -1_000))
+    ]
+    readings = limit_readings(Book(tuple(loans)), VIEW, RULE, LIMITS, thresholds=thresholds)
+
+    assert {r.subject for r in readings if r.limit == "health_factor"} == {"aave", "spark"}
+
+
+@pytest.mark.requirement("S55", "D22")
+@pytest.mark.parametrize(
+    ("cap", "named"), [(0.9, ["aave"]), (0.35, ["aave", "spark"]), (0.1, ["aave", "spark", "eul"])]
+)
+def test_the_largest_exposure_and_every_other_over_the_limit_are_read_by_name(cap, named):
+    supplied = [held(LendingSupply(market, USDC), usd) for market, usd in (("spark", 4), ("aave", 5), ("eul", 2))]
+    limits = replace(LIMITS, stands={Stands.PROTOCOL: cap})
+
+    readings = limit_readings(Book(tuple(supplied)), VIEW, RULE, limits, thresholds=THRESHOLDS)
+
+    assert [reading.subject for reading in readings if reading.limit == "protocol_cap"] == named

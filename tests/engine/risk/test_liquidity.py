@@ -11,7 +11,7 @@ from engine.instruments import Cash, FundShare, Future, LendingDebt, LendingSupp
 from engine.market import FundMark
 from engine.money import USD, Currency, Money, usd
 from engine.positions import Book, Position, Sleeve
-from engine.risk.liquidity import Funding, book_ratio, liquid_holdings, margin_calls, ratio_by_scenario
+from engine.risk.liquidity import Funding, book_ratio, liquid_holdings, margin_calls, ratio_by_scenario, withdrawable
 from engine.risk.scenarios import Scenarios
 from engine.risk.valuation import PricingView
 from tests.engine.terms import condor
@@ -86,6 +86,17 @@ def test_a_withdrawal_is_the_least_of_balance_pool_and_cap(free, cap, usd_out):
     out = sums(book, Funding(free={(MARKET, "USDC"): free}, cap=cap))
 
     assert out[f"{MARKET} supply USDC"] == pytest.approx(usd_out)
+
+
+@pytest.mark.requirement("D13")
+def test_a_pool_pays_its_free_coins_once_however_many_positions_ask_for_them():
+    supply = LendingSupply(MARKET, USDC)
+    book = Book(
+        (held(supply, 6_000), held(supply, 5_000, venue="second vault"), held(LendingSupply("other", USDC), 10))
+    )
+    funding = Funding(free={(MARKET, "USDC"): 7_000.0, ("other", "USDC"): 1_000.0})
+
+    assert [usd for _, usd in withdrawable(book, VIEW, funding)] == [6_000.0, 1_000.0, 10.0]
 
 
 @pytest.mark.requirement("D13")

@@ -6,7 +6,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from engine.errors import InputError
-from engine.risk.room import most_units
+from engine.risk.drawdown import two_sd_scenarios
+from engine.risk.room import most_lots, most_units
+from tests.engine.risk.golden import EXPIRY, condors, golden_view
 
 
 @pytest.mark.requirement("D11")
@@ -88,3 +90,16 @@ def test_a_loss_that_is_no_number_leaves_no_room(carried, unit, limit):
     """A unit whose loss was no number once had room without end."""
     with pytest.raises(InputError, match="refused"):
         most_units(np.array([carried]), np.array([unit]), capital=1e6, limit=limit)
+
+
+@pytest.mark.requirement("D11", "S40")
+@pytest.mark.parametrize("held", [3, 13, 20])
+def test_thirteen_condors_per_million_are_the_most_however_many_are_held(held):
+    """Finding 4: to expiry each loses USD 4,423.88 of a million, of which 6 % may be lost."""
+    book, view = condors(held, cash=1_000_000), golden_view()
+    cells = two_sd_scenarios(view, next_expiry=EXPIRY, crypto_beta=1.2, crypto_idiosyncratic_vol=0.5)
+
+    room = most_lots(book, condors(), held, view, cells, capital=1e6, limit=0.06)
+
+    assert (room.units, room.holds) == (13, True)
+    assert room.cell.startswith("to expiry")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from adapters.files.chain_file import read_chain
-from engine.errors import InputError, MissingQuote
+from engine.errors import InputError, MarketDataError, MissingQuote
 from engine.instruments import Settlement
 from engine.market import ExpiryQuotes, OptionChain, RateCurve
 from engine.pricing.black import forward_value
@@ -212,6 +212,34 @@ def test_zero_and_crossed_bids_have_no_say(chain: OptionChain) -> None:
 
     assert {5500.0, 5600.0}.isdisjoint(spoilt.strikes)
     np.testing.assert_allclose(spoilt.vol(STRIKES[40:100]), clean.vol(STRIKES[40:100]), atol=2e-4)
+
+
+@pytest.mark.fault("F76")
+def test_locked_quotes_leave_a_smile_and_a_finding_with_the_strikes() -> None:
+    surface = fit_surface(_chain(tuple(_quotes(days, half_spread=0.0) for days in DAYS)), CURVE)
+
+    for part in surface.slices:
+        assert np.isfinite(part.vol(STRIKES)).all()
+        np.testing.assert_allclose(part.vol(part.strikes), part.mid_vol, atol=0.005)
+    locked = [finding for finding in surface.findings if finding.code == "locked"]
+    assert [finding.expiry for finding in locked] == [part.expiry_date for part in surface.slices]
+    assert locked[0].strikes == tuple(surface.slices[0].strikes)
+
+
+def test_a_few_locked_quotes_are_no_finding_and_change_no_smile(chain: OptionChain, surface: VolSurface) -> None:
+    part = chain.slices[1]
+    put_ask = np.where(np.isin(STRIKES, (5500.0, 5600.0)), part.put_bid, part.put_ask)
+    few = fit_surface(_chain((replace(part, put_ask=put_ask),)), CURVE)
+
+    assert not [finding for finding in few.findings if finding.code == "locked"]
+    assert not [finding for finding in surface.findings if finding.code == "locked"]
+
+
+@pytest.mark.fault("F76")
+@pytest.mark.parametrize("rate", [-73.08, 1.01, float("nan")])
+def test_a_rate_that_no_market_pays_is_refused_with_the_expiry(chain: OptionChain, rate: float) -> None:
+    with pytest.raises(MarketDataError, match=rf"parity: .*% a year to SPXW {chain.slices[0].expiry_date}"):
+        fit_surface(chain, RateCurve((1.0,), (rate,), "parity"))
 
 
 CHAINS = [

@@ -7,7 +7,16 @@ import pytest
 
 from adapters.files.observation import demo_day
 from engine.errors import MarketDataError
-from engine.market import FundMark, LendingMarket, OnchainState, OptionListing, PerpetualMark, PoolState, PowerMark
+from engine.market import (
+    FundMark,
+    LendingMarket,
+    OnchainState,
+    OptionListing,
+    PerpetualMark,
+    PoolState,
+    PowerMark,
+    RateCurve,
+)
 from engine.risk.view import EXIT_GAS, pricing_view
 
 MARKET = demo_day(date(2018, 4, 24))
@@ -37,6 +46,12 @@ def test_exit_gas_is_units_times_price_times_ether():
     view = pricing_view(SNAPSHOT)
 
     assert view.exit_gas_usd == pytest.approx({kind: units * 20e-9 * 700.0 for kind, units in EXIT_GAS.items()})
+
+
+@pytest.mark.fault("F76")
+def test_an_interest_rate_that_no_market_pays_is_refused_before_anything_is_valued():
+    with pytest.raises(MarketDataError, match=r"parity: -7308\.00% a year to SPXW? 2018-"):
+        pricing_view(replace(SNAPSHOT, rates=RateCurve((1.0,), (-73.08,), "parity")))
 
 
 @pytest.mark.fault("F76")

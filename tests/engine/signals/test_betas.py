@@ -7,7 +7,8 @@ from scipy import stats
 from engine.errors import InputError
 from engine.signals.betas import SIGNALS, Beta, beta, complex_factor, in_size_buckets, quarterly, rolling_beta, shrunk
 from engine.signals.columns import read
-from tests.engine.signals.stores import axis, store, walk
+from engine.signals.observations import Observations, Series
+from tests.engine.signals.stores import axis, daily, store, walk
 
 seeds = st.integers(0, 2**31)
 
@@ -104,6 +105,21 @@ def test_no_beta_looks_ahead(seed, cut):
 
     for name in whole.signals:
         np.testing.assert_array_equal(past[name], whole[name][:cut], err_msg=name)
+
+
+@pytest.mark.requirement("S52", "D19")
+@pytest.mark.fault("F86")
+def test_returns_across_a_hole_are_none():
+    kept = (np.arange(400) < 150) | (np.arange(400) >= 250)
+    parts = [daily("spx", walk(400, 1))]
+    whole = daily("eth", walk(400, 2, 2000.0, 0.04))
+    parts.append(Series("eth", "USD", whole.as_of[kept], whole.released[kept], whole.values[kept], "test"))
+
+    told = read(Observations.of(parts), axis(400), SIGNALS)["eth_beta_rising"]
+
+    assert np.isfinite(told[90:150]).all()
+    assert np.isnan(told[250:340]).all()
+    assert np.isfinite(told[340:]).all()
 
 
 def test_too_few_returns_are_refused():

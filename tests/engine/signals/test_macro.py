@@ -50,6 +50,79 @@ def test_inflation_rises_when_its_last_month_out_is_above_the_month_before():
     assert both["cpi_ppi_spread"][0] == pytest.approx(up[19] / up[7] - down[19] / down[7])
 
 
+@pytest.mark.requirement("S73", "D22")
+@pytest.mark.parametrize("name", ["cpi", "ppi"])
+def test_one_index_that_rises_is_enough_and_one_that_falls_says_nothing(name):
+    up, down = 100.0 * np.exp(0.002 * np.arange(20) ** 1.2), 100.0 * np.exp(0.02 * np.sqrt(np.arange(20)))
+    day = at("2019-09-20")
+
+    rising, falling = (read(Observations.of([monthly(name, values)]), day, SIGNALS).panel() for values in (up, down))
+
+    assert (rising["inflation_rising"].value, rising["inflation_rising"].inputs) == (1.0, (name,))
+    assert falling["inflation_rising"].value is None
+
+
+@pytest.mark.requirement("D22")
+@pytest.mark.fault("F89")
+def test_one_index_that_no_longer_rises_is_no_feed_that_went():
+    index = 100.0 * 1.001 ** np.append(np.arange(20.0) ** 1.3, 20.0)
+    days = Axis(np.array(["2019-10-10T21:15", "2019-10-20T21:15"], "datetime64[m]"))
+
+    table = read(Observations.of([monthly("cpi", index)]), days, SIGNALS)
+    reading = table.panel()["inflation_rising"]
+
+    np.testing.assert_array_equal(table["inflation_rising"], [1.0, np.nan])
+    assert (reading.why, reading.lost, table.dropped("inflation_rising")) == ("no source gives ppi", False, False)
+
+
+def one(name: str, day: str, value: float) -> Series:
+    when = np.array([day], "datetime64[m]")
+    return Series(name, "%", when, when, np.array([value]), "test")
+
+
+@pytest.mark.requirement("S75", "D23")
+@pytest.mark.parametrize(
+    ("parts", "diverges"),
+    [
+        ([one("fomc_dissents", "2023-02-01", 1)], 1.0),
+        ([one("fomc_dissents", "2023-02-01", 0)], np.nan),
+        ([one("ois_12m", "2023-02-07", 0.0485), one("sep_median", "2022-12-14", 0.051)], 1.0),
+        ([one("ois_12m", "2023-02-07", 0.0486), one("sep_median", "2022-12-14", 0.051)], np.nan),
+        ([one("ois_12m", "2023-02-01", 0.04), one("sep_median", "2022-12-14", 0.051)], np.nan),  # seven days old
+        (
+            [
+                one("fomc_dissents", "2023-02-01", 0),
+                one("ois_12m", "2023-02-01", 0.0486),
+                one("sep_median", "2022-12-14", 0.051),
+            ],
+            np.nan,
+        ),
+        (
+            [
+                one("fomc_dissents", "2023-02-01", 0),
+                one("ois_12m", "2023-02-07", 0.0486),
+                one("sep_median", "2022-12-14", 0.051),
+            ],
+            0.0,
+        ),
+    ],
+)
+def test_a_dissent_or_a_gap_of_a_quarter_point_is_a_divergence(parts, diverges):
+    told = read(Observations.of(parts), at("2023-02-08"), SIGNALS)["policy_divergence"][0]
+
+    np.testing.assert_equal(told, diverges)
+
+
+@pytest.mark.requirement("S75", "D23")
+@pytest.mark.parametrize(("day", "seen"), [("2022-09-20", True), ("2022-10-03", False)])
+def test_a_projection_stands_until_the_next_quarters(day, seen):
+    store = Observations.of(
+        [one("fomc_dissents", "2022-09-01", 0), one("ois_12m", day, 0.034), one("sep_median", "2022-06-15", 0.034)]
+    )
+
+    assert np.isfinite(read(store, at(day), SIGNALS)["policy_divergence"][0]) == seen
+
+
 @pytest.mark.requirement("D23")
 @pytest.mark.fault("F86")
 def test_a_print_counts_from_its_release_and_a_revision_from_its_own():
@@ -129,6 +202,37 @@ def test_multiples_are_judged_against_their_own_ten_years():
     assert table["pe_rank"][0] == pytest.approx(13 / 120)
 
 
+@pytest.mark.requirement("S65", "S82", "S69", "S74", "D23")
+@pytest.mark.parametrize(
+    ("signal", "name", "quarters"),
+    [
+        ("pe_rank", "pe", False),
+        ("pcf_compressed", "pcf_top50", False),
+        ("reer_level", "reer", False),
+        ("gdp_uncertainty", "gdp_dispersion", True),
+    ],
+)
+def test_ten_years_are_ten_years_however_often_a_value_comes_out(signal, name, quarters):
+    """Daily values whose last of each month (quarter) are those of the series that has nothing else."""
+    days = np.arange("2010-01-01", "2020-02-01", dtype="datetime64[D]")
+    values = walk(len(days), 4, 20.0, 0.01)
+    months = days.astype("datetime64[M]").astype(int) // (3 if quarters else 1)
+    last = np.append(months[1:] != months[:-1], True)
+    daily_one, sparse = (
+        Series(name, "x", days[rows].astype("datetime64[m]"), days[rows].astype("datetime64[m]"), values[rows], "test")
+        for rows in (np.ones(len(days), bool), last)
+    )
+
+    told, by_period, short = (
+        read(Observations.of([part]), at("2020-01-31"), SIGNALS)[signal][0]
+        for part in (daily_one, sparse, monthly(name, np.full(115, 20.0), "2010-07", lag=0))
+    )
+
+    assert np.isfinite(told)
+    assert told == by_period
+    assert np.isnan(short)
+
+
 @pytest.mark.requirement("S81")
 def test_money_that_flows_into_volatility_and_out_of_the_index_shows():
     count = 300
@@ -141,6 +245,24 @@ def test_money_that_flows_into_volatility_and_out_of_the_index_shows():
     told = read(Observations.of(daily(n, v) for n, v in parts.items()), axis(count), SIGNALS)["flow_imbalance"]
 
     assert told[-1] > 5.0
+
+
+@pytest.mark.requirement("S81")
+@pytest.mark.fault("F86")
+def test_shares_on_two_sides_of_a_hole_are_no_flow():
+    count = 600
+    kept = (np.arange(count) < 280) | (np.arange(count) >= 310)
+    shares = np.where(np.arange(count) < 280, 1e6, 9e6) + np.tile([1e3, -1e3], count // 2)
+    parts = {"vxx_shares": shares, "spy_shares": shares[::-1], "vxx_nav": shares, "spy_nav": shares}
+    gappy = []
+    for name, values in parts.items():
+        whole = daily(name, values)
+        gappy.append(Series(name, "x", whole.as_of[kept], whole.released[kept], whole.values[kept], "test"))
+
+    told = read(Observations.of(gappy), axis(count), SIGNALS)["flow_imbalance"]
+
+    assert np.isnan(told[310:562]).all()
+    assert np.isfinite(told[562:]).all()
 
 
 @pytest.mark.requirement("S70", "D23")

@@ -51,37 +51,103 @@ def test_a_fall_in_price_without_outflow_shows_in_dollars_and_not_in_units():
     assert (told["tvl_change"][0], told["tvl_outflow"][0]) == (-0.08, 0.0)
 
 
+def peg(at, prices, until: int = 0) -> float:
+    return float(read(Observations.of([minutes("usdc_peg", at, prices)]), close(until), SIGNALS)["peg"][0])
+
+
 @pytest.mark.requirement("D21", "S84")
 def test_a_spike_of_one_reading_hardly_moves_the_peg():
     prices = np.ones(31)
     prices[-1] = 0.9
 
-    told = read(Observations.of([minutes("usdc_peg", np.arange(31), prices)]), close(30), SIGNALS)
+    assert peg(np.arange(31), prices, 30) == 0.0  # it has not stood yet
+    assert peg(np.arange(31), prices, 31) == pytest.approx(-0.1 / 30)
 
-    assert told["peg"][0] == pytest.approx(-0.1 / 30)
+
+@pytest.mark.requirement("D21", "S84")
+def test_a_price_weighs_by_the_time_it_stood():
+    # of 29 minutes 27 at 1 and 2 at 0.96
+    assert peg([-29, -2, -1, 0], [1.0, 0.96, 0.96, 0.96]) == pytest.approx(-0.04 * 2 / 29)
+    assert peg([-60, 0], [1.0, 0.9]) == 0.0
+    assert peg([-60, -15], [1.0, 0.9]) == pytest.approx(-0.05)
+
+
+@pytest.mark.requirement("D21", "S84")
+@pytest.mark.parametrize(("minute", "seen"), [(-15, True), (-14, False)])
+def test_half_of_the_half_hour_must_have_a_price(minute, seen):
+    four_days = 4 * 1440  # a price stands for two days at most
+
+    assert np.isfinite(peg([-four_days, minute], [1.0, 0.9])) == seen
+
+
+@pytest.mark.requirement("D21", "S84")
+def test_a_sole_price_counts_as_it_is_and_the_boundary_is_exact():
+    assert peg([0], [0.98]) == -0.02
+    assert peg([-1440], [0.98]) == -0.02
+    assert peg([-600, -300], [0.98, 0.98]) == -0.02
+
+
+DAY = Axis(np.array(["2015-01-05T21:15"], "datetime64[m]"))
+VENUES = ("funding_8h", "funding_8h_2", "funding_8h_3")
 
 
 @pytest.mark.requirement("S71")
 def test_funding_is_a_yearly_rate_of_three_payments_a_day():
-    told = read(Observations.of([daily("funding_8h", [-0.0005])]), close(-(10**6) * 5), SIGNALS)
-    day = Axis(np.array(["2015-01-05T21:15"], "datetime64[m]"))
+    store = Observations.of([daily(name, [-0.0005]) for name in VENUES[:2]])
 
-    assert np.isnan(told["funding_annual"][0])
-    assert read(Observations.of([daily("funding_8h", [-0.0005])]), day, SIGNALS)["funding_annual"][0] == pytest.approx(
-        0.5475
-    )
+    assert np.isnan(read(store, close(-(10**6) * 5), SIGNALS)["funding_annual"][0])
+    assert read(store, DAY, SIGNALS)["funding_annual"][0] == pytest.approx(0.5475)
 
 
 @pytest.mark.requirement("S71")
 @pytest.mark.parametrize(
-    ("rates", "median"), [([-0.0005], -0.0005), ([-0.0005, 0.0001], -0.0002), ([-0.0005, 0.0001, 0.0002], 0.0001)]
+    ("rates", "median"),
+    [
+        ({"funding_8h": -0.0005, "funding_8h_2": 0.0001}, -0.0002),
+        ({"funding_8h_2": -0.0005, "funding_8h_3": 0.0001}, -0.0002),
+        ({"funding_8h": -0.0005, "funding_8h_2": 0.0001, "funding_8h_3": 0.0002}, 0.0001),
+    ],
 )
 def test_funding_is_the_median_of_the_venues_there_are(rates, median):
-    names = ("funding_8h", "funding_8h_2", "funding_8h_3")
-    store = Observations.of([daily(name, [rate]) for name, rate in zip(names, rates, strict=False)])
-    day = Axis(np.array(["2015-01-05T21:15"], "datetime64[m]"))
+    store = Observations.of([daily(name, [rate]) for name, rate in rates.items()])
 
-    assert read(store, day, SIGNALS)["funding_annual"][0] == pytest.approx(abs(median) * 3 * 365)
+    assert read(store, DAY, SIGNALS)["funding_annual"][0] == pytest.approx(abs(median) * 3 * 365)
+
+
+@pytest.mark.requirement("S71")
+@pytest.mark.parametrize("venue", VENUES)
+def test_one_venue_is_no_market(venue):
+    panel = read(Observations.of([daily(venue, np.full(60, 0.0005))]), DAY, SIGNALS).panel()
+
+    assert (panel.value("funding_z"), panel.value("funding_annual")) == (None, None)
+    assert "no source gives funding_8h" in panel["funding_z"].why
+
+
+@pytest.mark.requirement("S71", "S79", "S67")
+@pytest.mark.parametrize(
+    ("signal", "days", "names"),
+    [
+        ("funding_z", 30, VENUES),
+        ("gas_z", 30, ("gas_price",)),
+        ("lending_differential_z", 60, ("supply_rate", "borrow_rate")),
+    ],
+)
+def test_three_readings_a_day_are_as_many_days_as_one(signal, days, names):
+    """The last `days` days are calm and those before wild: a window of rows would end within the calm ones."""
+    at = np.arange(3 * (days + 40)) * 480
+    g = np.random.default_rng(7)
+    values = 0.0005 + np.where(at < 40 * 1440, 0.0002, 0.00001) * g.normal(size=len(at))
+    values[-3 * (days // 3) : -1] = 0.0005  # the last third stands still
+    values[-1] = 0.00053
+    parts = [minutes(name, at, values if name != "borrow_rate" else np.zeros(len(at))) for name in names]
+
+    told = read(Observations.of(parts), close(int(at[-1])), SIGNALS)[signal][0]
+
+    assert told == pytest.approx(last_z(np.append(values[2::3][-days:-1], values[-1])))
+    assert np.isnan(
+        read(Observations.of([minutes(p.name, at[: 3 * days - 3], p.values[: 3 * days - 3]) for p in parts]),
+             close(int(at[3 * days - 4])), SIGNALS)[signal][0]
+    )  # fmt: skip
 
 
 @pytest.mark.requirement("S71")
@@ -108,10 +174,23 @@ def test_a_treasury_that_lost_a_quarter_in_a_week_shows():
     assert (told["treasury_change"][0], told["treasury_quick_ratio"][0]) == (-0.25, 1.5)
 
 
+def dislocation(dex, last: int | None = None) -> float:
+    at = range(len(dex))
+    store = Observations.of(
+        [minutes("dex_mid", at, dex), minutes("cex_mid", at, [2000.0] * len(dex)), minutes("pool_fee", [0], [0.003])]
+    )
+    return float(read(store, close(len(dex) - 1 if last is None else last), SIGNALS)["dislocation"][0])
+
+
 @pytest.mark.requirement("S83")
 def test_a_dislocation_is_counted_in_pool_fees():
-    store = Observations.of(
-        [minutes("dex_mid", [0], [2018.0]), minutes("cex_mid", [0], [2000.0]), minutes("pool_fee", [0], [0.003])]
-    )
+    assert dislocation([2018.0, 1982.0, 2018.0]) == pytest.approx(3.0)
 
-    assert read(store, close(1), SIGNALS)["dislocation"][0] == pytest.approx(3.0)
+
+@pytest.mark.requirement("S83")
+@pytest.mark.parametrize(
+    ("dex", "fees"), [([2000.0, 2030.0, 2030.0], 0.0), ([2030.0, 2000.0, 2030.0], 0.0), ([2024.0, 2030.0, 2030.0], 4.0)]
+)
+def test_a_dislocation_lasts_three_readings_in_a_row(dex, fees):
+    assert dislocation(dex) == pytest.approx(fees)
+    assert np.isnan(dislocation(dex, 1))

@@ -85,3 +85,35 @@ def test_a_revised_bar_counts_from_its_revision_on():
 
     np.testing.assert_allclose(after[:30], before[:30])
     assert after[30] != pytest.approx(before[30])
+
+
+@pytest.mark.requirement("S62", "D18")
+@pytest.mark.fault("F86")
+def test_breadth_on_two_sides_of_a_hole_is_two_lines():
+    kept = (np.arange(900) < 300) | (np.arange(900) >= 560)  # a year without breadth
+    g = np.random.default_rng(3)
+    parts = [daily("spx", walk(900, 1))]
+    for name in ("advances", "declines"):
+        whole = daily(name, g.uniform(900, 2100, 900))
+        parts.append(Series(name, "issues", whole.as_of[kept], whole.released[kept], whole.values[kept], "test"))
+
+    table = read(Observations.of(parts), axis(900), SIGNALS)
+
+    for name, bars in (("ad_divergence", 20), ("ad_deviation", 252)):
+        assert np.isnan(table[name][560 : 560 + bars - 1]).all()
+        assert np.isfinite(table[name][560 + bars - 1 :]).all()
+
+
+@pytest.mark.fault("F86")
+def test_revised_bars_begin_anew_after_a_hole_too():
+    base = daily("spx", walk(120, 2))
+    kept = (np.arange(120) < 60) | (np.arange(120) >= 90)
+    as_of, released, values = (np.append(part[kept], part[5]) for part in (base.as_of, base.released, base.values))
+    released[-1] += np.timedelta64(3, "D")
+    order = np.lexsort((released, as_of))
+    revised = Series("spx", "points", as_of[order], released[order], values[order], "test")
+
+    told = read(Observations.of([revised]), axis(120), SIGNALS)["rsi_spx"]
+
+    assert np.isnan(told[90:104]).all()
+    assert np.isfinite(told[104:]).all()

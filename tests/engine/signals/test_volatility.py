@@ -157,3 +157,49 @@ def test_credit_widens_by_the_spread_itself_or_by_funds():
     assert table["hy_spread_change"][-1] == pytest.approx(0.007)
     assert table["credit_widening"][-1] >= 2.0
     assert table["credit_widening"][-10] < 2.0
+
+
+@pytest.mark.requirement("S76")
+def test_the_spread_itself_is_asked_before_the_funds():
+    """Forty points in five days are under the fifty of the rule, yet far from what the spread ever did."""
+    spread = 0.04 + 0.0001 * np.sin(np.arange(300.0))
+    spread[-5:] = 0.044
+    alone = store(hy_oas=spread)
+    funds = store(hyg=walk(300, 1), ief=walk(300, 2))
+
+    told = read(alone, axis(300), SIGNALS).panel()["credit_widening"]
+    by_funds = read(funds, axis(300), SIGNALS).panel()["credit_widening"]
+    both = read(Observations.of([*alone.values(), *funds.values()]), axis(300), SIGNALS).panel()["credit_widening"]
+
+    changes = spread[5:] - spread[:-5]
+    assert told.value == pytest.approx((changes[-1] - changes[-252:].mean()) / changes[-252:].std(ddof=1))
+    assert told.value >= 2.0
+    assert (told.inputs, both.inputs, both.value) == (("hy_oas",), ("hy_oas",), told.value)
+    assert by_funds.inputs == ("hyg", "ief")
+
+
+@pytest.mark.fault("F86")
+def test_a_week_without_a_friday_is_known_once_its_own_last_bar_is_out():
+    bars = daily("vx_30d", np.arange(1.0, 12.0))
+    kept = np.arange(11) != 4
+    released = bars.released[kept]
+    released[3] += np.timedelta64(10, "D")
+    late = Series("vx_30d", "points", bars.as_of[kept], released, bars.values[kept], "test")
+
+    assert weekly(late).released[0] == released[3]
+
+
+@pytest.mark.fault("F86")
+@pytest.mark.requirement("S48", "D13")
+def test_the_curve_residual_begins_anew_after_a_hole():
+    names = ("vx_front", "vx_second", "vix", "vx_gap")
+    kept = (np.arange(700) < 300) | (np.arange(700) >= 330)
+    parts = []
+    for seed, name in enumerate(names):
+        whole = daily(name, walk(700, seed, 20.0, 0.02))
+        parts.append(Series(name, "x", whole.as_of[kept], whole.released[kept], whole.values[kept], "test"))
+
+    told = read(Observations.of(parts), axis(700), SIGNALS)["vx_residual"]
+
+    assert np.isfinite(told[[251, 299, 581]]).all()
+    assert np.isnan(told[330:581]).all()

@@ -70,11 +70,29 @@ def test_the_matrix_counts_every_told_close_once():
     on = np.array([True, True, False, False, True, False, True])
     follows = np.array([1.0, 0.0, 1.0, 0.0, 1.0, 0.0, np.nan])
 
-    matrix = confusion(on, follows)
+    matrix = confusion(on, np.zeros(7, bool), follows)
 
     assert matrix == Confusion(on_stressed=2, on_calm=1, off_stressed=1, off_calm=2)
     assert (matrix.over_hedged, matrix.under_hedged) == (1 / 3, 1 / 3)
     assert matrix.precision == 2 / 3
+
+
+@pytest.mark.requirement("S58")
+def test_a_close_at_which_nothing_could_be_told_is_neither_on_nor_off():
+    on = np.array([True, False, False, False, False])
+    unseen = np.array([False, True, True, False, True])
+    follows = np.array([1.0, 1.0, 0.0, 1.0, np.nan])
+
+    matrix = confusion(on, unseen, follows)
+
+    assert matrix == Confusion(on_stressed=1, on_calm=0, off_stressed=1, off_calm=0, unseen=2)
+    assert (matrix.under_hedged, matrix.over_hedged) == (0.5, None)
+
+
+@pytest.mark.requirement("S58")
+def test_a_layer_that_could_only_be_seen_on_has_no_share_of_closes_it_missed():
+    assert Confusion(3, 5, 0, 0, unseen=9).over_hedged is Confusion(3, 5, 0, 0, unseen=9).under_hedged is None
+    assert Confusion(3, 5, 0, 0).over_hedged == 1.0
 
 
 def test_rates_of_nothing_are_none():
@@ -98,14 +116,15 @@ def test_a_layer_is_on_from_close_to_close_and_hits_if_stress_follows_its_first(
 
 
 @pytest.mark.requirement("S58")
-def test_an_unseen_rule_leaves_its_layer_off_and_says_what_lacks():
+def test_an_unseen_rule_arms_nothing_counts_nowhere_and_says_what_lacks():
     spx, vix = walk(40, 1), np.full(40, 20.0)
 
     tail, outer = replayed(spx, vix, (HIGH, UNSEEN)).layers
 
     assert (outer.layer, outer.intervals, outer.unseen, outer.lacking) == ("outer-short", (), 40, ("pcf_compressed",))
     assert (tail.unseen, tail.lacking) == (0, ())
-    assert outer.confusion.off_stressed + outer.confusion.off_calm == 35
+    assert outer.confusion == Confusion(0, 0, 0, 0, unseen=35)
+    assert (outer.confusion.over_hedged, outer.confusion.under_hedged) == (None, None)
 
 
 def test_any_of_a_layers_rules_switches_it_on():
@@ -209,3 +228,16 @@ def test_the_recorded_history_is_replayed_with_the_crises_where_they_were():
     assert any(each.first <= date(2008, 10, 10) <= each.last for each in tail.intervals)
     assert not any(each.first <= date(2017, 5, 1) <= each.last for each in tail.intervals)
     assert took < 10.0
+    bare = [replace(one, until=()) for one in rules]
+    latched, loose = (_times_on(each, table, spx, vix) for each in (rules, bare))
+    assert sum(days == 1 for days in latched) < sum(days == 1 for days in loose) / 3  # X15: 3 against 15
+    assert len(latched) < len(loose)
+    increment = next(layer for layer in found.layers if layer.layer == "vix-increment")
+    assert (increment.confusion.seen, increment.confusion.under_hedged) == (0, None)
+
+
+def _times_on(rules, table, spx, vix):
+    """Sessions of each time the intermediate wings were on."""
+    found = replay(rules, table, spx.to_numpy(), vix.to_numpy())
+    wings = next(layer for layer in found.layers if layer.layer == "outer-intermediate")
+    return [each.sessions for each in wings.intervals]
