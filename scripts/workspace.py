@@ -124,6 +124,7 @@ def opened(root: Path) -> Iterator[tuple[Workspace, Desk]]:
             market=market_of(workspace),
             journal=journal,
             role=call_policy_of(workspace),
+            feeds=workspace.settings.feeds,
         )
         _as_configured(workspace, desk)
         yield workspace, desk
