@@ -1,8 +1,10 @@
 """The journal's last record that was seen whole, kept beside the database: what is cut off or forged later is found."""
 
+import os
 from pathlib import Path
 
 from adapters.sql.journal import SqlJournal
+from engine.errors import LedgerError
 
 ANCHOR = "ledger.anchor"
 
@@ -14,13 +16,16 @@ def require_whole(root: Path, journal: SqlJournal, *, all_of_it: bool = False) -
     Raises `LedgerError` that names the first bad link, also where records seen before are gone (fault F16). A backup
     restored on purpose is accepted by removing `ledger.anchor`.
     """
-    anchor = _remembered(root)
-    if anchor is None or all_of_it:
-        journal.require_intact(anchor)
-    else:
-        journal.require_intact_since(anchor)
-    serial, digest = journal.tip()
-    partial = root / f"{ANCHOR}.partial"
+    anchor, (serial, digest) = _remembered(root), journal.tip()
+    try:
+        if anchor is None or all_of_it:
+            journal.require_intact(anchor)
+        else:
+            journal.require_intact_since(anchor)
+    except LedgerError as changed:
+        todo = f"restore a backup, remove `{ANCHOR}`, then run `hedge reconcile`; do not trade"
+        raise LedgerError(changed.what, why=changed.why, todo=todo) from None
+    partial = root / f"{ANCHOR}.{os.getpid()}.partial"
     partial.write_text(f"{serial} {digest}\n", encoding="utf-8")
     partial.replace(root / ANCHOR)
 
